@@ -1,0 +1,19 @@
+"""A process zone far from UTC for all tests, and how hypothesis runs."""
+
+import time
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=False, deadline=None)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _process_zone_is_not_utc():
+    """Local time is five and three quarter hours ahead: mixing it up shows."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("TZ", "Asia/Kathmandu")
+        time.tzset()
+        yield
+    time.tzset()
