@@ -52,7 +52,9 @@ class RecordError(Exception):
     name: ClassVar[str]
     """The error name that users see."""
 
-    def __init__(self, message: str, suggestion: str = "", expression: str = "") -> None:
+    def __init__(
+        self, message: str, suggestion: str = "", expression: str = ""
+    ) -> None:
         self.message = message
         self.suggestion = suggestion
         self.expression = expression
@@ -117,9 +119,3 @@ class FhirDataMappingError(RecordError):
     """A value cannot be put into the FHIR resource that the mapping asks for."""
 
     name = "FhirDataMappingException"
-
-
-class CorrelationIdNotDefinedError(RecordError):
-    """The type is grouped by correlation id and the measurement has none."""
-
-    name = "CorrelationIdNotDefinedException"

@@ -1,0 +1,153 @@
+"""The nouns that travel through the chain, one meaning each.
+
+Instants are integers: microseconds since 1970-01-01T00:00:00 UTC. A batch is the
+element of the pipeline, because Beam's cost per element exceeds the work per message.
+"""
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+
+class MessageBatch(NamedTuple):
+    """Some device messages of one source, in the order of the source."""
+
+    prefix: str
+    """What stands before a position in a source text, e.g. `day.ndjson:`."""
+    positions: tuple[int, ...]
+    """Line, element or offset of each message within the source."""
+    payloads: tuple[bytes, ...]
+    """The messages as received."""
+
+
+class DeviceMessage(NamedTuple):
+    """One message, parsed: MedTech's envelope and where it came from."""
+
+    envelope: dict[str, Any]
+    """`Body`, `Properties` and `SystemProperties`."""
+    ingested_at: int | None
+    """When the broker received it; None if the message does not say."""
+    source: str
+
+
+class Measurement(NamedTuple):
+    """One type at one instant of one device with its named values.
+
+    MedTech's "normalized message"; values are text, in template order.
+    """
+
+    type: str
+    occurred_at: int
+    ended_at: int | None
+    """End of an interval reading; None for an instant."""
+    utc_offset_minutes: int
+    """The sender's offset."""
+    ingested_at: int | None
+    device: str
+    """The device as the sender names it; not a FHIR id."""
+    patient: str | None
+    encounter: str | None
+    correlation: str | None
+    values: tuple[tuple[str, str], ...]
+    """Pairs of value name and text."""
+    source: str
+
+
+class MeasurementBatch(NamedTuple):
+    """The measurements of one batch of messages, in input order."""
+
+    measurements: list[Measurement]
+
+
+class Identity(NamedTuple):
+    """The FHIR ids a measurement belongs to."""
+
+    patient_id: str
+    device_id: str
+    encounter_id: str | None
+
+
+class IdentifiedBatch(NamedTuple):
+    """Measurements and, at the same index, whom they belong to."""
+
+    measurements: list[Measurement]
+    identities: list[Identity]
+
+
+class Slot(NamedTuple):
+    """One event-time window of one shard: the unit of grouping, storing, owning."""
+
+    start: int
+    """First instant of the slot, a whole UTC hour or day."""
+    minutes: int
+    """Length: 60, or 1440 for types with a longer period than an hour."""
+
+
+class SlotReadings(NamedTuple):
+    """Some readings of one slot: what is windowed and shuffled, keyed by shard."""
+
+    shard: int
+    slot: Slot
+    readings: pa.RecordBatch
+    """Columns of `schema.MEASUREMENT`, some of them dictionary-encoded."""
+
+
+class GroupBatch(NamedTuple):
+    """Complete MeasurementGroups of one slot and shard: all readings of each."""
+
+    slot: Slot
+    shard: int
+    readings: pa.Table
+    """Columns of `schema.MEASUREMENT`, one group after the other, by time within."""
+    starts: tuple[int, ...]
+    """First row of each group."""
+
+
+class ObservationBatch(NamedTuple):
+    """Observations of one slot and shard, ready for every sink."""
+
+    slot: Slot
+    shard: int
+    ids: list[str]
+    resources: list[bytes]
+    """The Observation resources as JSON, at the same index as their ids."""
+    rows: pa.Table
+    """Columns of `schema.OBSERVATION`."""
+    shells: dict[tuple[str, str], bytes]
+    """Patients and Devices the Observations refer to, by resource type and id."""
+
+
+class DeadLetter(NamedTuple):
+    """What could not go on, with its cause and a suggested fix.
+
+    The fields, in this order, are the members of the JSON object that is written.
+    """
+
+    id: str
+    """Hash of stage, error, template, expression, source and payload."""
+    stage: str
+    error: str
+    message: str
+    suggestion: str
+    type: str | None
+    template: str | None
+    """File and line of the mapping template."""
+    expression: str | None
+    payload: str
+    """The message as received; after normalization the normalized measurement."""
+    payload_base64: str | None
+    """The exact bytes, when they are not UTF-8 text."""
+    source: str
+    enqueued_at: str | None
+    first_seen: str | None
+    """Earliest `enqueued_at`: from the data, never from the clock."""
+    last_seen: str | None
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
+    """How often this failure occurred within the message."""
+    mapping_version: str
+
+
+class LetterBatch(NamedTuple):
+    """Dead letters of one batch."""
+
+    letters: list[DeadLetter]
