@@ -1,0 +1,613 @@
+"""FHIR mappings: every finding at its place, and what a template says."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from transforms.errors import MappingError, Problem
+from transforms.fhir_mapping import FhirMapping, load_fhir_mapping
+from transforms.fhir_template import (
+    Coding,
+    Component,
+    Concept,
+    ConceptValue,
+    FhirTemplate,
+    QuantityValue,
+    SampledDataValue,
+    StringValue,
+)
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+
+INVALID = "InvalidTemplateException"
+
+
+def marked(text):
+    """A text without its ¦ marks, and the lines and columns they stood at."""
+    places = []
+    plain = ""
+    for part in text.split("¦"):
+        plain += part
+        lines = plain.split("\n")
+        places.append((len(lines), len(lines[-1]) + 1))
+    return plain, places[:-1]
+
+
+def collection(*templates, template_type='"CodeValueFhir"'):
+    listed = ",\n".join(
+        f'{{"templateType": {template_type},\n "template": {template}}}'
+        for template in templates
+    )
+    return f'{{"templateType": "CollectionFhir", "template": [\n{listed}]}}'
+
+
+def error(message, suggestion=""):
+    return "error", message, suggestion
+
+
+def warning(message, suggestion=""):
+    return "warning", message, suggestion
+
+
+def check(text, expected):
+    """Compares all findings: at the first mark the first one, and so on."""
+    plain, places = marked(text)
+    problems = [
+        Problem(severity, INVALID, "f.json", *place, message, suggestion)
+        for place, (severity, message, suggestion) in zip(places, expected, strict=True)
+    ]
+    mapping, findings = load_fhir_mapping(plain, "f.json")
+    assert sorted(findings.problems, key=_place) == sorted(problems, key=_place)
+    return mapping
+
+
+def _place(problem):
+    return problem.line, problem.column, problem.message
+
+
+def template_of(**fields):
+    """The template that one `CodeValueFhir` with these keys is."""
+    text = collection(json.dumps({"typeName": "hr", "codes": [], **fields}))
+    return FhirMapping.from_json(text, "f.json").templates["hr"]
+
+
+def template(**fields):
+    defaults = {
+        "type_name": "hr",
+        "location": "f.json:3",
+        "period_interval": 0,
+        "codings": (),
+        "category": (),
+        "value": None,
+        "components": (),
+    }
+    return FhirTemplate(**{**defaults, **fields})
+
+
+LOINC = {"code": "8867-4", "system": "http://loinc.org", "display": "Heart rate"}
+HEART_RATE = Coding("8867-4", "http://loinc.org", "Heart rate")
+
+
+@pytest.mark.parametrize(
+    ("keys", "fields"),
+    [
+        ({}, {}),
+        (
+            {"codes": [None, LOINC, {"code": "x"}]},
+            {"codings": (HEART_RATE, Coding("x", None, None))},
+        ),
+        (
+            {"category": [{"text": "Vital"}, None, {"codes": [LOINC]}]},
+            {"category": (Concept("Vital", ()), Concept(None, (HEART_RATE,)))},
+        ),
+        (
+            {"value": {"valueType": "Quantity", "valueName": "v"}},
+            {"value": QuantityValue("v", None, None, None)},
+        ),
+        (
+            {
+                "value": {
+                    "valueType": "Quantity",
+                    "valueName": "v",
+                    "unit": "beats/min",
+                    "system": "http://unitsofmeasure.org",
+                    "code": "/min",
+                }
+            },
+            {
+                "value": QuantityValue(
+                    "v", "beats/min", "http://unitsofmeasure.org", "/min"
+                )
+            },
+        ),
+        (
+            {
+                "value": {
+                    "ValueType": "SampledData",
+                    "VALUENAME": "v",
+                    "defaultPeriod": 5000,
+                    "unit": "mV",
+                }
+            },
+            {"value": SampledDataValue("v", "mV", 5_000_000)},
+        ),
+        (
+            {
+                "value": {
+                    "valueType": "SampledData",
+                    "valueName": "v",
+                    "defaultPeriod": 0.001,
+                }
+            },
+            {"value": SampledDataValue("v", None, 1)},
+        ),
+        (
+            {"value": {"valueType": "String", "valueName": "v"}},
+            {"value": StringValue("v")},
+        ),
+        (
+            {
+                "value": {
+                    "valueType": "CodeableConcept",
+                    "valueName": "v",
+                    "text": "Fall",
+                    "codes": [LOINC],
+                }
+            },
+            {"value": ConceptValue("v", "Fall", (HEART_RATE,))},
+        ),
+        (
+            {
+                "components": [
+                    None,
+                    {
+                        "codes": [LOINC],
+                        "value": {"valueType": "String", "valueName": "a"},
+                    },
+                    {"codes": [], "value": {"valueType": "Quantity", "valueName": "b"}},
+                ]
+            },
+            {
+                "components": (
+                    Component((HEART_RATE,), StringValue("a")),
+                    Component((), QuantityValue("b", None, None, None)),
+                )
+            },
+        ),
+        (
+            {
+                "periodInterval": None,
+                "category": None,
+                "value": None,
+                "components": None,
+            },
+            {},
+        ),
+    ],
+)
+def test_a_template_says_what_its_keys_say(keys, fields):
+    assert template_of(**keys) == template(**fields)
+
+
+@pytest.mark.parametrize("spelling", ["quantity", "QUANTITY", "Quantity"])
+def test_a_value_type_matches_in_any_case(spelling):
+    value = {"valueType": spelling, "valueName": "v"}
+
+    assert template_of(value=value).value == QuantityValue("v", None, None, None)
+
+
+@pytest.mark.parametrize("spelling", ["CodeValueFhir", "codevaluefhirtemplate"])
+def test_a_template_type_matches_in_any_case_with_or_without_suffix(spelling):
+    text = collection('{"typeName": "hr", "codes": []}', template_type=f'"{spelling}"')
+
+    assert FhirMapping.from_json(text, "f.json").templates == {"hr": template()}
+
+
+@pytest.mark.parametrize(
+    ("given", "minutes"),
+    [
+        (0, 0),
+        (60, 60),
+        (1440, 1440),
+        *((minutes, minutes) for minutes in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)),
+        ("0", 0),
+        ("60", 60),
+        (" 1440 ", 1440),
+        ("Single", 0),
+        ("hourly", 60),
+        ("DAILY", 1440),
+    ],
+)
+def test_a_period_is_minutes_or_medtechs_name(given, minutes):
+    assert template_of(periodInterval=given).period_interval == minutes
+
+
+@pytest.mark.parametrize(
+    ("kinds", "minutes"),
+    [
+        (["SampledData"], 60),
+        (["Quantity", "SampledData"], 60),
+        (["Quantity"], 0),
+        (["String", "CodeableConcept"], 0),
+        ([], 0),
+    ],
+)
+def test_the_period_governs_sampled_data_only(kinds, minutes):
+    components = [
+        {
+            "codes": [],
+            "value": {
+                "valueType": kind,
+                "valueName": kind,
+                "defaultPeriod": 1000,
+                "codes": [LOINC],
+            },
+        }
+        for kind in kinds
+    ]
+    keys = {"typeName": "HR", "codes": [], "periodInterval": 60}
+    text = collection(json.dumps({**keys, "components": components}))
+    mapping = load_fhir_mapping(text, "f.json")[0]
+
+    assert mapping.periods == {"hr": minutes}
+    assert mapping.templates["hr"].period_interval == 60
+
+
+_PERIOD = (
+    "periodInterval must be 0, 60, 1440, or minutes that divide an hour",
+    "0: one Observation per instant, 60: hour, 1440: day",
+)
+_CORRELATION = (
+    "periodInterval -1 (by correlation id) is not supported by this version",
+    "use 0, 60 or 1440",
+)
+_SAMPLE = "defaultPeriod must be a positive number of milliseconds, whole microseconds"
+
+
+def keys(more):
+    return f'{{"typeName": "hr", "codes": [], {more}}}'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "¦¦{}",
+            [
+                error(
+                    "Required property 'TypeName' not found in JSON.", 'add "typeName"'
+                ),
+                error("Required property 'Codes' not found in JSON.", 'add "codes"'),
+            ],
+        ),
+        (
+            '{"typeName": ¦null,\n "codes": ¦null}',
+            [
+                error("Required property 'TypeName' expects a value but got null."),
+                error("Required property 'Codes' expects a value but got null."),
+            ],
+        ),
+        (
+            '{"typeName": ¦"  ", "codes": ¦{}}',
+            [
+                error("'typeName' must not be blank"),
+                error("'codes' must be an array"),
+            ],
+        ),
+        (
+            keys('¦"valeu": {}, ¦"x": 1'),
+            [
+                error(
+                    "Could not find member 'valeu' on object of type"
+                    " 'CodeValueFhirTemplate'",
+                    "did you mean value?",
+                ),
+                error(
+                    "Could not find member 'x' on object of type"
+                    " 'CodeValueFhirTemplate'"
+                ),
+            ],
+        ),
+        (
+            '{"typeName": "hr", "codes": [¦5, ¦[], {"code": ¦5, ¦"cod": "x"}]}',
+            [
+                error("FhirCode must be an object"),
+                error("FhirCode must be an object"),
+                error("'code' must be a string"),
+                error(
+                    "Could not find member 'cod' on object of type 'FhirCode'",
+                    "did you mean code?",
+                ),
+            ],
+        ),
+        (
+            '{"typeName": "hr", "codes": [¦{}, ¦{"code": null}]}',
+            [
+                error(
+                    "a code needs code, system or display: FHIR knows no empty objects",
+                    "remove it",
+                )
+            ]
+            * 2,
+        ),
+        (
+            keys('"category": [¦{}, ¦{"codes": []}, ¦7, {"text": ¦1, ¦"texts": "a"}]'),
+            [
+                error(
+                    "a category needs text or codes: FHIR knows no empty objects",
+                    "remove it",
+                ),
+                error(
+                    "a category needs text or codes: FHIR knows no empty objects",
+                    "remove it",
+                ),
+                error("FhirCodeableConcept must be an object"),
+                error("'text' must be a string"),
+                error(
+                    "Could not find member 'texts' on object of type"
+                    " 'FhirCodeableConcept'",
+                    "did you mean text?",
+                ),
+            ],
+        ),
+        (keys('"category": ¦{}'), [error("'category' must be an array")]),
+        (keys('"components": ¦"a"'), [error("'components' must be an array")]),
+        (
+            keys('"components": [¦¦{}, ¦1]'),
+            [
+                error("Required property 'Codes' not found in JSON.", 'add "codes"'),
+                error("Required property 'Value' not found in JSON.", 'add "value"'),
+                error("CodeValueMapping must be an object"),
+            ],
+        ),
+        (
+            keys('"components": [{"codes": [], "value": ¦null, ¦"unit": 1}]'),
+            [
+                error("Required property 'Value' expects a value but got null."),
+                error(
+                    "Could not find member 'unit' on object of type 'CodeValueMapping'"
+                ),
+            ],
+        ),
+        *(
+            (keys(f'"value": ¦{kind}'), [error("FhirValueType must be an object")])
+            for kind in ("5", "[]", '"Quantity"')
+        ),
+        *(
+            (
+                keys(f'"value": ¦{{"valueName": "v"{kind}}}'),
+                [error("Property ValueType is missing.", 'add "valueType"')],
+            )
+            for kind in ("", ', "valueType": null')
+        ),
+        (
+            keys('"value": {"valueName": "v", "valueType": ¦"Quantiy"}'),
+            [error("there is no valueType Quantiy", "did you mean Quantity?")],
+        ),
+        *(
+            (
+                keys(f'"value": {{"valueName": "v", "valueType": ¦{kind}}}'),
+                [
+                    error(
+                        f"there is no valueType{told}",
+                        "use SampledData, Quantity, String, CodeableConcept",
+                    )
+                ],
+            )
+            for kind, told in (('"Zz"', " Zz"), ("{}", ""), ("[{}]", ""), ("1", ""))
+        ),
+        (
+            keys('"value": ¦{"valueType": "Quantity"}'),
+            [
+                error(
+                    "Required property 'ValueName' not found in JSON.",
+                    'add "valueName"',
+                )
+            ],
+        ),
+        (
+            keys('"value": {"valueType": "String", "valueName": ¦" "}'),
+            [error("'valueName' must not be blank")],
+        ),
+        (
+            keys('"value": {"valueType": "Quantity", "valueName": "v", "unit": ¦5}'),
+            [error("'unit' must be a string")],
+        ),
+        (
+            keys(
+                '"value": {"valueType": "Quantity", "valueName": "v", "text": "of'
+                ' CodeableConcept", ¦"unti": "x"}'
+            ),
+            [
+                warning(
+                    "Could not find member 'unti' on object of type 'FhirValueType'",
+                    "did you mean unit?",
+                )
+            ],
+        ),
+        (
+            keys('"value": ¦{"valueType": "SampledData", "valueName": "v"}'),
+            [
+                error(
+                    "a SampledData value needs defaultPeriod, the milliseconds per"
+                    " sample",
+                    'add "defaultPeriod"',
+                )
+            ],
+        ),
+        *(
+            (
+                keys(
+                    '"value": {"valueType": "SampledData", "valueName": "v",'
+                    f' "defaultPeriod": ¦{period}}}'
+                ),
+                [error(_SAMPLE)],
+            )
+            for period in ("0", "-1", "0.0005", '"soon"', "true", "[]")
+        ),
+        (
+            keys('"value": ¦{"valueType": "CodeableConcept", "valueName": "v"}'),
+            [error("a CodeableConcept value needs codes", 'add "codes"')],
+        ),
+        *(
+            (keys(f'"periodInterval": ¦{period}'), [error(*_PERIOD)])
+            for period in (
+                *("30.5", "7", "61", "120", "-2", "true", "[]", '"weekly"', '"7"'),
+                '"' + "9" * 5000 + '"',
+            )
+        ),
+        *(
+            (keys(f'"periodInterval": ¦{period}'), [error(*_CORRELATION)])
+            for period in ("-1", '"-1"', '"CorrelationId"')
+        ),
+        (
+            "¦"
+            + keys(
+                '"periodInterval": 1440, "value": {"valueType": "SampledData",'
+                ' "valueName": "v", "defaultPeriod": 8.0}'
+            ),
+            [
+                error(
+                    "[v] would hold 10800000 samples per Observation",
+                    "raise defaultPeriod or lower periodInterval",
+                )
+            ],
+        ),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)
+def test_every_error_of_a_template_is_told_at_its_place(text, expected):
+    assert check(collection(text), expected).templates == (
+        {} if expected[0][0] == "error" else {"hr": _quantity()}
+    )
+
+
+def _quantity():
+    return template(value=QuantityValue("v", None, None, None))
+
+
+def test_a_value_name_that_is_used_twice_is_a_warning():
+    value = '{"valueType": "Quantity", "valueName": "v"}'
+    body = f'"value": {value}, "components": [{{"codes": [], "value": {value}}}]'
+
+    mapping = check(
+        collection("¦" + keys(body)),
+        [warning("the value [v] is used more than once")],
+    )
+    quantity = QuantityValue("v", None, None, None)
+    assert mapping.templates == {
+        "hr": template(value=quantity, components=(Component((), quantity),))
+    }
+
+
+def test_sampled_data_beside_another_value_in_a_period_is_a_warning():
+    sampled = '{"valueType": "SampledData", "valueName": "s", "defaultPeriod": 1}'
+    body = (
+        f'"periodInterval": 60, "value": {sampled}, "components": [{{"codes": [],'
+        ' "value": {"valueType": "String", "valueName": "t"}}]'
+    )
+
+    mapping = check(
+        collection("¦" + keys(body)),
+        [
+            warning(
+                "SampledData beside other values: of several readings in a period the"
+                " Quantity or String holds the last",
+                "split it into two types",
+            )
+        ],
+    )
+    assert list(mapping.templates) == ["hr"]
+
+
+@pytest.mark.parametrize(
+    ("given", "suggestion"),
+    [("CodeValueFhr", "did you mean CodeValueFhir?"), ("CalculatedContent", "")],
+)
+def test_another_template_type_is_an_error(given, suggestion):
+    text = collection(keys('"value": null'), template_type=f'¦"{given}"')
+
+    message = f"Expected TemplateType value CodeValueFhirTemplate, actual {given}."
+    assert check(text, [error(message, suggestion)]).templates == {}
+
+
+def test_a_second_template_of_a_type_is_an_error_and_the_first_one_stays():
+    first, second = (
+        '{"typeName": "hr", "codes": []}',
+        '¦{"typeName": "HR", "codes": []}',
+    )
+
+    mapping = check(
+        collection(first, second),
+        [
+            error(
+                "Duplicate template defined for type name: 'HR'",
+                "remove or rename one of them",
+            )
+        ],
+    )
+    assert mapping.templates == {"hr": template()}
+
+
+def test_the_device_mapping_is_no_fhir_mapping():
+    check(
+        '{"templateType": ¦"CollectionContent", "template": []}',
+        [
+            error(
+                "Expected TemplateType value CollectionFhirTemplate, actual"
+                " CollectionContent.",
+                "is this the other mapping file?",
+            )
+        ],
+    )
+
+
+def test_a_mapping_with_an_error_is_not_launched_and_one_with_warnings_is():
+    with pytest.raises(MappingError) as caught:
+        FhirMapping.from_json(collection('{"typeName": "hr"}'), "dir/fhir.json")
+
+    assert str(caught.value) == (
+        "dir/fhir.json:3:14: error: Required property 'Codes' not found in JSON."
+        ' [InvalidTemplateException] (add "codes")'
+    )
+    warned = keys('"value": {"valueType": "Quantity", "valueName": "v", "x": 1}')
+    mapping = FhirMapping.from_json(collection(warned), "f.json")
+    assert mapping.templates == {"hr": _quantity()}
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("hr", True), ("HR", True), ("Hr", True), ("h", False)]
+)
+def test_a_type_is_found_in_any_case(name, found):
+    mapping = FhirMapping.from_json(collection('{"typeName": "hR", "codes": []}'))
+
+    expected = template(type_name="hR", location="fhir.json:3") if found else None
+    assert mapping.template(name) == expected
+
+
+def test_a_mapping_travels_as_its_text_and_works_on_arrival():
+    text = (TEMPLATES / "vital-monitor" / "fhir.json").read_text()
+    sent = FhirMapping.from_json(text)
+
+    received = pickle.loads(pickle.dumps(sent))  # noqa: S301
+
+    assert received == sent
+    assert received is not sent
+    assert received.templates == sent.templates
+    assert hash(received) == hash(sent)
+    assert sorted(received.templates) == ["bloodpressure", "heartrate"]
+
+
+def test_mappings_differ_when_text_or_file_do():
+    mapping = FhirMapping.from_json(collection(), "a.json")
+
+    assert mapping == FhirMapping.from_json(collection(), "a.json")
+    assert mapping != FhirMapping.from_json(collection(), "b.json")
+    assert mapping != FhirMapping.from_json(collection() + " ", "a.json")
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/fhir.json")), ids=str)
+def test_the_shipped_fhir_mappings_have_no_findings(path):
+    assert load_fhir_mapping(path.read_text(), path.name)[1].problems == []
