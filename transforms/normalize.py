@@ -1,0 +1,321 @@
+"""Normalize: device messages in, measurements and dead letters out.
+
+Every template of the device mapping sees every message; each match of each template is
+one measurement. What fails is one dead letter and stops nothing beside it: not the
+next match, not the next template, not the next message. Output order is that of the
+messages, then of the templates, then of the matches. Stateless: a repeated bundle
+gives the same output.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.typehints.decorators import no_annotations
+
+from transforms.dead_letters import dead_letter, fold
+from transforms.device_mapping import DeviceMapping
+from transforms.errors import (
+    InvalidDataFormatError,
+    MessageTooLargeError,
+    NoTemplateMatchedError,
+    RecordError,
+)
+from transforms.evaluate import DeviceTemplate, matches, measure
+from transforms.instants import InstantError, parse_instant
+from transforms.model import (
+    DeadLetter,
+    DeviceMessage,
+    LetterBatch,
+    Measurement,
+    MeasurementBatch,
+    MessageBatch,
+)
+
+STAGE = "Normalize"
+
+Envelope = Literal["auto", "body", "event"]
+
+_DEEPEST = 1000
+"""Levels; the JSON library stops at 1024."""
+
+_ENQUEUED = ("x-opt-enqueued-time", "iothub-enqueuedtime")
+
+
+@dataclasses.dataclass(frozen=True)
+class Intake:
+    """How messages are taken in.
+
+    Args:
+        envelope: what a message is: MedTech's envelope (`event`), a bare payload
+            (`body`), or whichever it looks like (`auto`).
+        largest: bytes; a larger message becomes a dead letter.
+        report_unmatched: whether a message without a match becomes a dead letter.
+        mapping_version: hash of the two mapping files.
+    """
+
+    envelope: Envelope = "auto"
+    largest: int = 16_000_000
+    report_unmatched: bool = False
+    mapping_version: str = ""
+
+
+class NormalizedBatch(NamedTuple):
+    """What became of one batch of messages."""
+
+    measurements: list[Measurement]
+    dead_letters: list[DeadLetter]
+    unmatched: int
+    """Messages without a match."""
+
+
+class Normalized(NamedTuple):
+    """The outputs of `Normalize`."""
+
+    measurements: PCollection[MeasurementBatch]
+    dead_letters: PCollection[LetterBatch]
+
+
+def normalize(
+    batch: MessageBatch, mapping: DeviceMapping, intake: Intake
+) -> NormalizedBatch:
+    """Evaluates a device mapping on a batch of messages.
+
+    Args:
+        batch: the messages as received.
+        mapping: the compiled device mapping.
+        intake: how to take them in.
+
+    Returns:
+        Measurements in input order, a dead letter for everything that failed.
+    """
+    measurements: list[Measurement] = []
+    letters: list[DeadLetter] = []
+    unmatched = 0
+    prefix = batch.prefix
+    templates = mapping.templates
+    for position, payload in zip(batch.positions, batch.payloads, strict=True):
+        source = f"{prefix}{position}"
+        try:
+            message = parse_message(payload, source, intake)
+        except RecordError as error:
+            version = intake.mapping_version
+            letters.append(dead_letter(STAGE, error, payload, source, None, version))
+            continue
+        failures: list[tuple[RecordError, DeviceTemplate]] = []
+        before = len(measurements)
+        # A name may be written with escapes; such messages pass every gate.
+        gated = b"\\u" not in payload
+        for template in templates:
+            gates = template.gates
+            # One name is the usual case, and a call would cost more than the look.
+            if (
+                gated
+                and gates
+                and (
+                    gates[0] not in payload
+                    or (len(gates) > 1 and not _may_match(gates, payload))
+                )
+            ):
+                continue
+            try:
+                tokens = matches(template, message)
+            except RecordError as error:
+                failures.append((error, template))
+                continue
+            for token in tokens:
+                try:
+                    measurements.append(measure(template, message, token))
+                except RecordError as error:
+                    failures.append((error, template))
+        if failures:
+            letters += _failed(failures, payload, message, intake)
+        elif len(measurements) == before:
+            unmatched += 1
+            if intake.report_unmatched:
+                letters.append(_unmatched(payload, message, intake))
+    return NormalizedBatch(measurements, letters, unmatched)
+
+
+def _may_match(gates: tuple[bytes, ...], payload: bytes) -> bool:
+    for name in gates:  # a loop: all() over a generator costs three times as much
+        if name not in payload:
+            return False
+    return True
+
+
+def _failed(
+    failures: list[tuple[RecordError, DeviceTemplate]],
+    payload: bytes,
+    message: DeviceMessage,
+    intake: Intake,
+) -> list[DeadLetter]:
+    return fold(
+        dead_letter(
+            STAGE,
+            error,
+            payload,
+            message.source,
+            message.ingested_at,
+            intake.mapping_version,
+            template.type_name,
+            template.location,
+        )
+        for error, template in failures
+    )
+
+
+def _unmatched(payload: bytes, message: DeviceMessage, intake: Intake) -> DeadLetter:
+    error = NoTemplateMatchedError(
+        "no template of the device mapping matches this message",
+        "if it should become a measurement, look at typeMatchExpression with"
+        " `vitalbeam preview`; if not, leave out --report_unmatched",
+    )
+    version = intake.mapping_version
+    return dead_letter(
+        STAGE, error, payload, message.source, message.ingested_at, version
+    )
+
+
+def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
+    """Parses one message and puts it into MedTech's envelope if it stands in none.
+
+    Raises:
+        MessageTooLargeError: it is larger than `intake.largest`.
+        InvalidDataFormatError: it is no JSON that can hold a reading.
+    """
+    if len(payload) > intake.largest:
+        msg = f"the message has more than {intake.largest} bytes"
+        hint = "send smaller messages, or raise --max_message_bytes"
+        raise MessageTooLargeError(msg, hint)
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(payload, error) from None
+    if type(document) is not dict and not _holds_objects(document):
+        kind = _KINDS.get(type(document), "array without an object")
+        msg = f"the message is a JSON {kind}, not an object"
+        raise InvalidDataFormatError(msg, "send a JSON object (or an array of them)")
+    mode = intake.envelope
+    if mode == "body" or (mode == "auto" and _is_bare(document)):
+        envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
+        return DeviceMessage(envelope, None, source)
+    if type(document) is not dict or "Body" not in document:
+        msg = "the message has no Body, which --envelope=event demands"
+        raise InvalidDataFormatError(msg, "use --envelope=auto or --envelope=body")
+    return DeviceMessage(document, _enqueued_at(document), source)
+
+
+_KINDS = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+}
+
+
+def _is_bare(document: Any) -> bool:
+    return type(document) is not dict or "Body" not in document
+
+
+def _holds_objects(document: Any) -> bool:
+    return type(document) is list and any(type(item) is dict for item in document)
+
+
+def _enqueued_at(envelope: dict[str, Any]) -> int | None:
+    """The broker's time; None when it names none that can be read."""
+    properties = envelope.get("SystemProperties")
+    if type(properties) is not dict:
+        return None
+    for name in _ENQUEUED:
+        text = properties.get(name)
+        if type(text) is str:
+            try:
+                # Brokers write UTC; some leave the Z out.
+                return parse_instant(text)[0]
+            except InstantError:
+                continue
+    return None
+
+
+def _not_json(payload: bytes, error: orjson.JSONDecodeError) -> InvalidDataFormatError:
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as cause:
+        msg = f"the message is not UTF-8: the byte at offset {cause.start} fits nowhere"
+        return InvalidDataFormatError(msg, "encode messages as UTF-8")
+    if _depth(text) > _DEEPEST:
+        msg = f"the message is nested more than {_DEEPEST} levels deep"
+        return InvalidDataFormatError(msg, "send flatter messages")
+    msg = f"the message is not JSON (line {error.lineno}, column {error.colno})"
+    hint = "send valid JSON (RFC 8259)"
+    if text.startswith("\ufeff"):
+        hint = "send it without a byte order mark"
+    elif re.search(r"\b(NaN|-?Infinity)\b", text):
+        hint += "; NaN and Infinity are none: leave the value out or send null"
+    return InvalidDataFormatError(msg, hint)
+
+
+# A string that never ends runs to the end of the text, so the scan stays linear.
+_NESTING = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for found in _NESTING.finditer(text):
+        mark = found.group()
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+    return deepest
+
+
+class _NormalizeBatch(beam.DoFn):
+    def __init__(self, mapping: DeviceMapping, intake: Intake) -> None:
+        self._mapping = mapping
+        self._intake = intake
+        self._messages = Metrics.counter(STAGE, "DeviceEvent")
+        self._bytes = Metrics.counter(STAGE, "DeviceIngressSizeBytes")
+        self._measurements = Metrics.counter(STAGE, "NormalizedEvent")
+        self._unmatched = Metrics.counter(STAGE, "DroppedEvent")
+
+    def process(self, batch: MessageBatch) -> Iterator[Any]:
+        normalized = normalize(batch, self._mapping, self._intake)
+        self._messages.inc(len(batch.payloads))
+        self._bytes.inc(sum(map(len, batch.payloads)))
+        self._measurements.inc(len(normalized.measurements))
+        self._unmatched.inc(normalized.unmatched)
+        if normalized.measurements:
+            yield MeasurementBatch(normalized.measurements)
+        if normalized.dead_letters:
+            yield TaggedOutput("dead_letters", LetterBatch(normalized.dead_letters))
+
+
+@dataclasses.dataclass
+class Normalize(beam.PTransform):
+    """Messages to measurements; both outputs keep the messages' window.
+
+    Args:
+        mapping: the compiled device mapping.
+        intake: how messages are taken in.
+    """
+
+    mapping: DeviceMapping
+    intake: Intake
+
+    @no_annotations  # Beam reads no NamedTuple of outputs
+    def expand(self, messages: PCollection[MessageBatch]) -> Normalized:
+        """Wires the stage."""
+        normalize_batch = _NormalizeBatch(self.mapping, self.intake)
+        split = messages | beam.ParDo(normalize_batch).with_output_types(
+            MeasurementBatch
+        ).with_outputs("dead_letters", main="measurements")
+        return Normalized(split.measurements, split.dead_letters)
