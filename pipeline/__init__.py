@@ -1,0 +1,6 @@
+"""The edges of vitalbeam: options, wiring, the outside world.
+
+ReadMessages ─ Normalize ─ Identify ─ Group ─ Store ─ Observe ─┬─ WriteFhir
+                   │           │        │                      └─ WriteObservations
+                   └───────────┴────────┴───────── WriteDeadLetters
+"""
