@@ -1,0 +1,106 @@
+"""The layout of a store, recorded in its root and checked at launch.
+
+Shards decide file names and periods decide groups: a run that assumed others would
+leave two versions of one reading. Such a run is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.upsert_files import Folder
+from transforms.schema import SCHEMA_VERSION
+
+NAME = "_layout.json"
+
+DEFAULT_SHARDS = 4
+"""Few, because each is a file per hour and table; a cluster wants more."""
+
+
+class LayoutError(ValueError):
+    """The store was made with another layout; the message says which and what to do."""
+
+
+def claim(folder: Folder, shards: int | None, periods: Mapping[str, int]) -> int:
+    """Records the layout of a store, or checks it against what is recorded.
+
+    Args:
+        folder: root of the tables.
+        shards: number of shards, None for what is recorded or the default.
+        periods: minutes per Observation by lower-case type, 0 for instants.
+
+    Returns:
+        The number of shards to use.
+
+    Raises:
+        LayoutError: the recorded layout is another one.
+    """
+    chosen = shards or DEFAULT_SHARDS
+
+    def change(content: bytes | None) -> bytes:
+        nonlocal chosen
+        known = {} if content is None else _read(folder, content)
+        chosen = _agree(folder, known, shards)
+        return _write(chosen, _merge(folder, known.get("periods", {}), periods))
+
+    folder.update(NAME, change)
+    return chosen
+
+
+def _read(folder: Folder, content: bytes) -> dict[str, Any]:
+    try:
+        known = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise _damaged(folder) from error
+    if not isinstance(known, dict):
+        raise _damaged(folder)
+    if known.get("schema") != SCHEMA_VERSION:
+        msg = (
+            f"{folder.uri} was written with schema {known.get('schema')}, this version"
+            f" writes {SCHEMA_VERSION}: choose another --out"
+        )
+        raise LayoutError(msg)
+    periods = known.get("periods")
+    # Guessing either would spread the readings of one patient over several files.
+    if type(known.get("shards")) is not int or not isinstance(periods, dict):
+        raise _damaged(folder)
+    return known
+
+
+def _damaged(folder: Folder) -> LayoutError:
+    msg = f"{folder.uri}/{NAME} is damaged: restore it, or choose another --out"
+    return LayoutError(msg)
+
+
+def _agree(folder: Folder, known: dict[str, Any], shards: int | None) -> int:
+    if not known:
+        return shards or DEFAULT_SHARDS
+    recorded: int = known["shards"]
+    if shards not in (None, recorded):
+        msg = (
+            f"{folder.uri} has {recorded} shards, not {shards}: leave --shards out, or"
+            " choose another --out"
+        )
+        raise LayoutError(msg)
+    return recorded
+
+
+def _merge(
+    folder: Folder, known: Mapping[str, int], periods: Mapping[str, int]
+) -> dict[str, int]:
+    merged = dict(known)
+    for name, minutes in periods.items():
+        if merged.setdefault(name, minutes) != minutes:
+            msg = (
+                f"{folder.uri} holds type [{name}] with a period of {merged[name]}"
+                f" minutes, the FHIR mapping now says {minutes}: rename the type, or"
+                " choose another --out and run the messages again"
+            )
+            raise LayoutError(msg)
+    return merged
+
+
+def _write(shards: int, periods: Mapping[str, int]) -> bytes:
+    document = {"schema": SCHEMA_VERSION, "shards": shards, "periods": dict(periods)}
+    return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

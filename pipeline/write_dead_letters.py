@@ -1,0 +1,99 @@
+"""WriteDeadLetters: what could not go on, as NDJSON, upserted by letter id.
+
+The file of a letter is a function of its source and position, so that files stay
+small, a repeated run finds the letters it wrote, and a person finds them by source.
+"""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+import orjson
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+
+from pipeline.upsert_files import Folder
+from transforms.dead_letters import merge
+from transforms.model import DeadLetter, LetterBatch
+
+STAGE = "WriteDeadLetters"
+
+_PER_FILE = 100_000
+"""Positions of a source that share a file."""
+
+_LONGEST = 100
+"""Characters of a source's name: names of files end at 255 bytes."""
+
+_SOURCE = re.compile(r"(.*?)[:#/](\d+)", re.DOTALL)
+
+
+def _position(source: str) -> int:
+    match = _SOURCE.fullmatch(source)
+    return int(match[2]) if match else 0
+
+
+def letter_file(source: str) -> str:
+    """The file of the letters from one stretch of a source.
+
+    Two sources of one name in different folders have different files.
+    """
+    match = _SOURCE.fullmatch(source)
+    origin = match[1] if match else source
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", origin.rpartition("/")[2])
+    stem = stem[:_LONGEST] or "source"
+    digest = hashlib.sha256(origin.encode()).hexdigest()[:8]
+    return f"{stem}-{digest}-{_position(source) // _PER_FILE:05}.ndjson"
+
+
+def save_letters(folder: Folder, name: str, letters: Iterable[DeadLetter]) -> None:
+    """Upserts letters into one file, in the order of their positions."""
+    new = list(letters)
+
+    def change(content: bytes | None) -> bytes:
+        known = (DeadLetter(**orjson.loads(ln)) for ln in (content or b"").splitlines())
+        merged: dict[str, DeadLetter] = {}
+        for letter in (*known, *new):
+            other = merged.get(letter.id)
+            merged[letter.id] = letter if other is None else merge(other, letter)
+        ordered = sorted(merged.values(), key=lambda ltr: (_position(ltr.source), ltr))
+        return b"".join(orjson.dumps(ltr._asdict()) + b"\n" for ltr in ordered)
+
+    folder.update(name, change)
+
+
+class _ByFile(beam.DoFn):
+    def process(self, batch: LetterBatch) -> Iterator[tuple[str, DeadLetter]]:
+        for letter in batch.letters:
+            Metrics.counter("DeadLetter", letter.error).inc()
+            yield letter_file(letter.source), letter
+
+
+class _SaveLetters(beam.DoFn):
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def process(self, element: tuple[str, Iterable[DeadLetter]]) -> None:
+        save_letters(self._folder, *element)
+
+
+@dataclasses.dataclass
+class WriteDeadLetters(beam.PTransform):
+    """Dead letters, in the global window, to a folder.
+
+    Args:
+        folder: where the letters go.
+    """
+
+    folder: Folder
+
+    def expand(self, letters: PCollection[LetterBatch]) -> PCollection[None]:
+        """Wires the stage."""
+        return (
+            letters
+            | "ByFile" >> beam.ParDo(_ByFile()).with_output_types(tuple[str, Any])
+            | beam.GroupByKey()
+            | "Save" >> beam.ParDo(_SaveLetters(self.folder))
+        )

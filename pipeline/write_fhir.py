@@ -1,0 +1,79 @@
+"""WriteFhir: Observations, Patients and Devices into a folder of NDJSON files.
+
+Files are upserted by resource id: writing a batch again changes nothing. At least once
+and idempotent is all that is asked of the runner.
+"""
+
+import dataclasses
+
+import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+
+from pipeline.resource_files import Saved, save_resources
+from pipeline.slot_files import slot_file
+from pipeline.upsert_files import Folder
+from transforms.group import shard_of
+from transforms.model import ObservationBatch
+from transforms.shells import merge_shells
+
+STAGE = "WriteFhir"
+
+RESOURCES = ("Observation", "Patient", "Device")
+
+
+class _SaveBatch(beam.DoFn):
+    def __init__(self, folder: Folder, shards: int) -> None:
+        self._folder = folder
+        self._shards = shards
+        self._counters = {
+            (resource, outcome): Metrics.counter(STAGE, f"{resource}{outcome.title()}")
+            for resource in RESOURCES
+            for outcome in Saved._fields
+        }
+
+    def start_bundle(self) -> None:
+        self._shells: dict[tuple[str, str], bytes] = {}
+
+    def process(self, batch: ObservationBatch) -> None:
+        # Many batches name the same patients and devices: one write a bundle will do.
+        for key, shell in batch.shells.items():
+            self._shells[key] = merge_shells(self._shells.get(key), shell)
+        saved = save_resources(
+            self._folder / "Observation",
+            slot_file(batch.slot, batch.shard, ".ndjson"),
+            dict(zip(batch.ids, batch.resources, strict=True)),
+        )
+        self._count("Observation", saved)
+
+    def finish_bundle(self) -> None:
+        files: dict[tuple[str, int], dict[str, bytes]] = {}
+        for (resource, identifier), shell in self._shells.items():
+            file = (resource, shard_of(identifier, self._shards))
+            files.setdefault(file, {})[identifier] = shell
+        for (resource, shard), shells in sorted(files.items()):
+            saved = save_resources(
+                self._folder / resource, f"{shard:03}.ndjson", shells, merge_shells
+            )
+            self._count(resource, saved)
+
+    def _count(self, resource: str, saved: Saved) -> None:
+        for outcome, count in saved._asdict().items():
+            self._counters[resource, outcome].inc(count)
+
+
+@dataclasses.dataclass
+class WriteFhir(beam.PTransform):
+    """Observations and the shells they refer to, to a folder.
+
+    Args:
+        folder: root of the FHIR files.
+        shards: number of shards of the store.
+    """
+
+    folder: Folder
+    shards: int
+
+    def expand(self, observations: PCollection[ObservationBatch]) -> PCollection[None]:
+        """Wires the stage."""
+        return observations | beam.ParDo(_SaveBatch(self.folder, self.shards))

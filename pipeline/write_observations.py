@@ -1,0 +1,82 @@
+"""WriteObservations: the observation table, one row per value or component.
+
+A batch replaces all rows of its Observations; the file is written whole. A repeated
+batch changes nothing.
+"""
+
+import dataclasses
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+
+from pipeline.slot_files import read_parquet, slot_file, write_parquet
+from pipeline.upsert_files import Folder
+from transforms import schema
+from transforms.model import ObservationBatch
+
+STAGE = "WriteObservations"
+
+_ORDER = [
+    (name, "ascending")
+    for name in (
+        "patient_id",
+        "type",
+        "effective_start",
+        "observation_id",
+        "component_code_system",
+        "component_code",
+        "value_text",
+    )
+]
+
+
+def replace_rows(stored: pa.Table, rows: pa.Table) -> pa.Table:
+    """The table with all rows of the Observations in `rows` replaced by them."""
+    known = pc.is_in(
+        stored["observation_id"], value_set=pc.unique(rows["observation_id"])
+    )
+    both = pa.concat_tables([stored.filter(pc.invert(known)), rows])
+    return both.sort_by(_ORDER).combine_chunks()
+
+
+def write_rows(folder: Folder, name: str, rows: pa.Table) -> None:
+    """Replaces the rows of some Observations in one file of the table."""
+
+    def change(content: bytes | None) -> bytes:
+        stored = (
+            schema.OBSERVATION.empty_table()
+            if content is None
+            else read_parquet(folder, name, content, schema.OBSERVATION)
+        )
+        return write_parquet(replace_rows(stored, rows))
+
+    folder.update(name, change)
+
+
+class _WriteRows(beam.DoFn):
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._files = Metrics.counter(STAGE, "FileWritten")
+
+    def process(self, batch: ObservationBatch) -> None:
+        name = slot_file(batch.slot, batch.shard, ".parquet")
+        write_rows(self._folder, name, batch.rows)
+        self._files.inc()
+
+
+@dataclasses.dataclass
+class WriteObservations(beam.PTransform):
+    """Observations to the observation table.
+
+    Args:
+        folder: root of the observation table.
+    """
+
+    folder: Folder
+
+    def expand(self, observations: PCollection[ObservationBatch]) -> PCollection[None]:
+        """Wires the stage."""
+        return observations | beam.ParDo(_WriteRows(self.folder))

@@ -1,0 +1,127 @@
+"""The layout of a store: claimed once, then kept."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.layout import DEFAULT_SHARDS, NAME, LayoutError, claim
+from pipeline.upsert_files import Folder
+from transforms.schema import SCHEMA_VERSION
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Folder(str(tmp_path))
+
+
+def recorded(store):
+    return json.loads(store.read(NAME))
+
+
+@pytest.mark.parametrize(("shards", "chosen"), [(None, DEFAULT_SHARDS), (3, 3), (1, 1)])
+def test_a_new_store_records_its_layout(store, shards, chosen):
+    assert claim(store, shards, {"hr": 0, "ecg": 60}) == chosen
+    periods = {"hr": 0, "ecg": 60}
+    assert recorded(store) == {
+        "schema": SCHEMA_VERSION,
+        "shards": chosen,
+        "periods": periods,
+    }
+
+
+@pytest.mark.parametrize("shards", [None, 3])
+def test_a_store_keeps_its_shards_and_learns_new_types(store, shards):
+    claim(store, 3, {"hr": 0})
+    assert claim(store, shards, {"ecg": 60}) == 3
+    assert recorded(store)["periods"] == {"hr": 0, "ecg": 60}
+
+
+@pytest.mark.parametrize(
+    ("shards", "periods", "sentence"),
+    [
+        (
+            4,
+            {},
+            "{} has 3 shards, not 4: leave --shards out, or choose another --out",
+        ),
+        (
+            None,
+            {"hr": 60},
+            "{} holds type [hr] with a period of 0 minutes, the FHIR mapping now says"
+            " 60: rename the type, or choose another --out and run the messages again",
+        ),
+    ],
+)
+def test_another_layout_is_refused_and_changes_nothing(
+    store, shards, periods, sentence
+):
+    claim(store, 3, {"hr": 0})
+    before = store.read(NAME)
+    with pytest.raises(LayoutError) as refused:
+        claim(store, shards, periods)
+    assert str(refused.value) == sentence.format(store.uri)
+    assert store.read(NAME) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'{"schema":%d}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":"3","periods":{}}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":true,"periods":{}}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3,"periods":[]}' % SCHEMA_VERSION,
+    ],
+)
+def test_a_damaged_record_is_refused_not_guessed(store, content):
+    store.update(NAME, lambda _known: content)
+    with pytest.raises(LayoutError) as refused:
+        claim(store, None, {})
+    sentence = f"{store.uri}/{NAME} is damaged: restore it, or choose another --out"
+    assert str(refused.value) == sentence
+
+
+def test_a_store_of_another_schema_is_refused(store):
+    store.update(NAME, lambda _known: b'{"schema":99,"shards":3,"periods":{}}')
+    with pytest.raises(LayoutError) as refused:
+        claim(store, None, {})
+    assert str(refused.value) == (
+        f"{store.uri} was written with schema 99, this version writes"
+        f" {SCHEMA_VERSION}: choose another --out"
+    )
+
+
+_CLAIM = """
+import sys
+from pipeline.layout import claim
+from pipeline.upsert_files import Folder
+print("ready", flush=True)
+sys.stdin.readline()
+number = int(sys.argv[2])
+print(claim(Folder(sys.argv[1]), None, {f"type{number}": number}))
+"""
+
+
+def test_runs_that_begin_together_agree(store):
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", _CLAIM, store.uri, str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for number in range(3)
+    ]
+    for run in runs:
+        assert run.stdout.readline() == b"ready\n"
+    for run in runs:
+        run.stdin.write(b"go\n")
+        run.stdin.flush()
+    answers = [run.communicate()[0] for run in runs]
+    assert answers == [b"%d\n" % DEFAULT_SHARDS] * 3
+    assert recorded(store)["periods"] == {"type0": 0, "type1": 1, "type2": 2}
