@@ -1,0 +1,343 @@
+"""The command line: `vitalbeam run | check | preview`.
+
+Exit status of `run` and `preview`: 0 clean, 1 with dead letters, 2 mapping or usage
+error. Of `check`: 0, or 1 with errors, 2 usage error. Of all: 3 when the program
+itself failed (a full disk, a bug), 130 when it was interrupted. What a command needs
+is imported when it runs: `--help` and `check` do not pay for Apache Beam.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pipeline.mappings import Mappings, load_mappings
+from pipeline.options import (
+    Inputs,
+    UsageError,
+    add_mapping_flags,
+    add_message_flags,
+    add_output_flags,
+    resolve_inputs,
+    resolve_outputs,
+    unknown,
+)
+from pipeline.show import Terminal
+from transforms.errors import MappingError
+
+if TYPE_CHECKING:  # annotations should not load Apache Beam
+    from transforms.normalize import Intake
+
+CLEAN, WITH_DEAD_LETTERS, WRONG_USE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+_ABOUT = """\
+Device messages to FHIR R4 Observations and Parquet tables.
+
+Two files say how. The device mapping says where in a message the values are, the FHIR
+mapping says what Observation they become; files of the Azure MedTech service are
+understood. A folder that holds device.json, fhir.json and messages.ndjson can stand
+for all three.
+"""
+
+_EXAMPLES = {
+    "preview": """\
+  vitalbeam preview templates/vital-monitor
+      see what becomes of the sample messages; nothing is written
+""",
+    "check": """\
+  vitalbeam check --device_mapping=my/device.json --fhir_mapping=my/fhir.json
+      find mistakes in mapping files, with line and column
+""",
+    "run": """\
+  vitalbeam run --device_mapping=my/device.json --fhir_mapping=my/fhir.json \\
+      --messages='inbox/*.ndjson.gz' --out=out
+      write readings and Observations as Parquet, resources as FHIR NDJSON, and what
+      could not be mapped as dead letters
+""",
+}
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Reads the command line; what is left over may be options of Beam.
+
+    Raises:
+        UsageError: something is left over of a command that does not run Beam.
+    """
+    parser = argparse.ArgumentParser(
+        prog="vitalbeam",
+        description=_ABOUT,
+        epilog="examples:\n" + "".join(_EXAMPLES.values()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = _command(
+        commands,
+        "run",
+        "read messages, write FHIR resources, Parquet tables and dead letters",
+        "Running again, in parts, in any order or with repeated messages changes"
+        " nothing.\nAny option of Apache Beam may follow as --name=value.",
+    )
+    add_message_flags(run)
+    add_output_flags(run.add_argument_group("outputs"))
+    check = _command(
+        commands,
+        "check",
+        "find mistakes in one or both mapping files",
+        "Prints every error and warning with file, line, column and a suggestion.",
+    )
+    _add_format(check, "text")
+    preview = _command(
+        commands,
+        "preview",
+        "show what run would do with some messages, without writing anything",
+        "With a device mapping alone it stops after the measurements.",
+    )
+    add_message_flags(preview)
+    _add_format(preview, "table")
+    tidy = [_underscored(argument) for argument in argv]
+    flags, rest = parser.parse_known_args(tidy)
+    if rest and flags.command != "run":
+        raise unknown(rest, commands.choices[flags.command])
+    return flags, rest
+
+
+def _underscored(argument: str) -> str:
+    """`--device-mapping` is `--device_mapping`; values stay as they are."""
+    name, equals, value = argument.partition("=")
+    if name.startswith("--"):
+        name = f"--{name[2:].replace('-', '_')}"
+    return f"{name}{equals}{value}"
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    details: str,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n{details}",
+        epilog=f"example:\n{_EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument(
+        "folder",
+        nargs="?",
+        metavar="DIR",
+        help="folder with device.json, fhir.json and messages.ndjson; flags go before",
+    )
+    add_mapping_flags(command)
+    return command
+
+
+def _add_format(command: argparse.ArgumentParser, people: str) -> None:
+    command.add_argument(
+        "--format",
+        choices=[people, "jsonl"],
+        default=people,
+        help=f"{people} for people, jsonl for programs (default: %(default)s)",
+    )
+
+
+def check(flags: argparse.Namespace, inputs: Inputs) -> int:
+    """Prints the findings of one or both mapping files."""
+    if inputs.device_mapping is None and inputs.fhir_mapping is None:
+        msg = (
+            "nothing to check: give DIR with device.json or fhir.json, or"
+            " --device_mapping or --fhir_mapping"
+        )
+        raise UsageError(msg)
+    problems = _load(inputs).problems
+    errors = sum(found.severity == "error" for found in problems)
+    if flags.format == "jsonl":
+        for found in problems:
+            _write_line(orjson.dumps(found._asdict()))
+    else:
+        from pipeline.show import print_problems
+
+        console = Terminal()
+        print_problems(console, problems)
+        warnings = len(problems) - errors
+        console.print(f"{errors} errors, {warnings} warnings", highlight=False)
+    return 1 if errors else 0
+
+
+def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
+    """Prints what a run would do with some messages."""
+    if inputs.device_mapping is None:
+        msg = (
+            "preview needs a device mapping: give DIR with device.json, or"
+            " --device_mapping=FILE"
+        )
+        raise UsageError(msg)
+    paths = _paths(inputs)
+    mappings = _load(inputs)
+    mappings.raise_errors()
+    from pipeline.preview import json_lines
+    from pipeline.preview import preview as look
+    from pipeline.show import print_preview
+
+    found = look(
+        mappings,
+        paths,
+        _intake(flags, mappings.version),
+        flags.device_identifier_system,
+    )
+    if flags.format == "jsonl":
+        for line in json_lines(found):
+            _write_line(line)
+    else:
+        print_preview(Terminal(), found, with_resources=mappings.fhir is not None)
+    return WITH_DEAD_LETTERS if found.dead_letters else CLEAN
+
+
+def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int:
+    """Runs the pipeline and prints what became of the messages."""
+    if inputs.device_mapping is None or inputs.fhir_mapping is None:
+        msg = (
+            "run needs both mappings: give DIR with device.json and fhir.json, or"
+            " --device_mapping and --fhir_mapping"
+        )
+        raise UsageError(msg)
+    outputs = resolve_outputs(flags)
+    paths = _paths(inputs)
+    mappings = _load(inputs)
+    mappings.raise_errors()
+    from pipeline.launch import launch
+    from pipeline.show import print_problems
+    from pipeline.summary import dead_letters, print_summary
+
+    errors = Terminal(stderr=True)
+    print_problems(errors, mappings.problems)
+    started = time.monotonic()
+    intake = _intake(flags, mappings.version)
+    counts = launch(flags, beam_flags, mappings, intake, outputs, paths)
+    print_summary(Terminal(), counts, outputs, time.monotonic() - started)
+    return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
+
+
+def _paths(inputs: Inputs) -> list[str]:
+    if inputs.messages is None:
+        msg = "there are no messages: give --messages=GLOB, or DIR with messages.ndjson"
+        raise UsageError(msg)
+    if inputs.messages.startswith(_NO_FILES):
+        msg = f"{inputs.messages}: this version reads files only"
+        raise UsageError(msg)
+    from pipeline.message_files import find_files
+
+    try:
+        return find_files(inputs.messages)
+    except FileNotFoundError as error:
+        msg = f"--messages: no file matches {inputs.messages}"
+        raise UsageError(msg) from error
+    except IsADirectoryError as error:
+        folder = inputs.messages.rstrip("/")
+        msg = f"--messages: {folder} is a folder; name its files, as in '{folder}/*'"
+        raise UsageError(msg) from error
+    except (OSError, ValueError) as error:
+        msg = f"--messages: cannot look for {inputs.messages}: {error}"
+        raise UsageError(msg) from error
+
+
+_NO_FILES = ("kafka://", "pubsub://", "http://", "https://")
+
+
+def _load(inputs: Inputs) -> Mappings:
+    try:
+        return load_mappings(inputs.device_mapping, inputs.fhir_mapping)
+    except OSError as error:
+        msg = f"a mapping file cannot be read: {error}"
+        raise UsageError(msg) from error
+
+
+def _intake(flags: argparse.Namespace, version: str) -> "Intake":
+    from transforms.normalize import Intake
+
+    if flags.max_message_bytes < 1:
+        msg = "--max_message_bytes must be positive"
+        raise UsageError(msg)
+    return Intake(
+        flags.envelope, flags.max_message_bytes, flags.report_unmatched, version
+    )
+
+
+def _write_line(line: bytes) -> None:
+    sys.stdout.buffer.write(line + b"\n")
+
+
+def _command_of(argv: Sequence[str]) -> int:
+    flags, rest = parse(argv)
+    if rest:
+        from pipeline.ingest_options import beam_options
+
+        beam_options(rest)  # first: for a misspelt flag another one seems to be missing
+    inputs = resolve_inputs(flags.folder, flags)
+    if flags.command == "run":
+        return run(flags, inputs, rest)
+    return (check if flags.command == "check" else preview)(flags, inputs)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    # Libraries warn of extras that are not installed and of hints they do not use.
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    logging.getLogger("pipeline").setLevel(logging.INFO)
+    try:
+        status = _command_of(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()  # here, where a reader that has left is expected
+        return status
+    except UsageError as error:
+        sys.stderr.write(f"vitalbeam: {error}\n")
+    except MappingError as error:
+        from pipeline.show import print_problems
+
+        print_problems(Terminal(stderr=True), error.problems)
+        sys.stderr.write(f"vitalbeam: {len(error.problems)} errors in the mapping\n")
+    except BrokenPipeError:
+        _settle_stdout()
+        return 128 + 13
+    return WRONG_USE
+
+
+def _settle_stdout() -> None:
+    """Where stdout cannot be written, what is left goes nowhere.
+
+    Otherwise the interpreter's last flush would complain, and change the exit status.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def entry() -> int:
+    """Runs `main` as a program: what fails there must not look like dead letters."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        sys.stderr.write("vitalbeam: interrupted; run it again to go on\n")
+        return INTERRUPTED
+    except OSError as error:
+        sys.stderr.write(f"vitalbeam: {error}\n")
+        _settle_stdout()
+        return FAILED
+    except Exception as error:
+        # Only where it happened: what an exception says may hold a value of a message.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        kind = type(error).__name__
+        sys.stderr.write(f"{frames}vitalbeam: {kind}: a bug, please report it\n")
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -1,0 +1,106 @@
+"""From flags to a finished run."""
+
+import argparse
+from collections.abc import Mapping
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from pipeline.ingest import Ingest, build
+from pipeline.ingest_options import beam_options
+from pipeline.layout import LayoutError, claim
+from pipeline.local_run import LOCAL_RUNNER, count_metrics, run_local
+from pipeline.mappings import Mappings
+from pipeline.message_files import slices_of
+from pipeline.options import Outputs, UsageError
+from pipeline.upsert_files import Folder
+from transforms.normalize import Intake
+
+_LOCAL = (None, "DirectRunner", LOCAL_RUNNER)
+"""Runs slice by slice; Beam's DirectRunner would look for another runner first."""
+
+_CLUSTER_SLICE = 256 << 20
+"""Bytes of input that one worker of a cluster reads in one go."""
+
+
+def launch(
+    flags: argparse.Namespace,
+    beam_flags: list[str],
+    mappings: Mappings,
+    intake: Intake,
+    outputs: Outputs,
+    paths: list[str],
+) -> Mapping[str, int]:
+    """Runs the chain over files, here or on the runner that the flags name.
+
+    Returns:
+        The counts of the run, by metric name.
+
+    Raises:
+        UsageError: an option is unknown, or an output cannot be written.
+    """
+    options = beam_options(beam_flags)
+    runner = _runner(options)
+    if flags.slice_mb < 1 or (
+        flags.shards is not None and not 1 <= flags.shards <= 999
+    ):
+        msg = "--slice_mb must be positive, --shards between 1 and 999"
+        raise UsageError(msg)
+    job = _job(flags, mappings, intake, outputs)
+    if runner in _LOCAL:
+        return run_local(job, paths, flags.slice_mb << 20, options)
+    return _run_on_cluster(job, paths, options)
+
+
+def _runner(options: PipelineOptions) -> str | None:
+    """The runner's name as Beam spells it, None for the local one."""
+    name = options.view_as(StandardOptions).runner
+    if name is None or "." in name:  # a class of the user's own
+        return name
+    known = {each.lower(): each for each in StandardOptions.KNOWN_RUNNER_NAMES}
+    if name.lower() not in known:
+        msg = f"--runner: Beam knows {', '.join(sorted(known.values()))}, not {name}"
+        raise UsageError(msg)
+    return known[name.lower()]
+
+
+def _job(
+    flags: argparse.Namespace, mappings: Mappings, intake: Intake, outputs: Outputs
+) -> Ingest:
+    if mappings.device is None or mappings.fhir is None:
+        msg = "run needs both mappings"
+        raise UsageError(msg)
+    parquet, dead_letters = Folder(outputs.parquet), Folder(outputs.dead_letters)
+    fhir = tuple(Folder(address) for address in outputs.fhir)
+    for folder in (parquet, dead_letters, *fhir):
+        try:
+            folder.prepare()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            msg = f"cannot write to {folder.uri}: {reason}"
+            raise UsageError(msg) from error
+    try:
+        shards = claim(parquet, flags.shards, mappings.fhir.periods)
+    except LayoutError as error:
+        raise UsageError(str(error)) from error
+    return Ingest(
+        device_mapping=mappings.device,
+        fhir_mapping=mappings.fhir,
+        intake=intake,
+        device_system=flags.device_identifier_system,
+        shards=shards,
+        parquet=parquet,
+        fhir=fhir,
+        dead_letters=dead_letters,
+    )
+
+
+def _run_on_cluster(
+    job: Ingest, paths: list[str], options: PipelineOptions
+) -> Mapping[str, int]:
+    slices = [part for path in paths for part in slices_of(path, _CLUSTER_SLICE)]
+    root = beam.Pipeline(options=options)
+    build(root, job, slices, distribute=True)
+    result = root.run()
+    result.wait_until_finish()
+    return count_metrics(result)

@@ -1,0 +1,213 @@
+"""The flags of the command line, and what they mean together."""
+
+import argparse
+import dataclasses
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+DEVICE_MAPPING = "device.json"
+FHIR_MAPPING = "fhir.json"
+MESSAGES = (
+    "messages.ndjson",
+    "messages.ndjson.gz",
+    "messages.ndjson.zst",
+    "messages.json",
+)
+
+SHARDS_HELP = (
+    "shards of a new store: more for a cluster, fewer files with fewer (default 4); an"
+    " existing store keeps its own"
+)
+
+
+class UsageError(Exception):
+    """The command line cannot work; the message is one sentence that says why."""
+
+
+def unknown(rest: Sequence[str], parser: argparse.ArgumentParser) -> UsageError:
+    """What is wrong with a command line of which something is left over.
+
+    Args:
+        rest: what no flag took.
+        parser: knows the flags.
+    """
+    name = rest[0].partition("=")[0]
+    if not name.startswith("-"):
+        return UsageError(f"one DIR is enough, {name} is one more")
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f": did you mean {close[0]}?" if close else ""
+    return UsageError(f"there is no option {name}{hint}")
+
+
+def add_mapping_flags(parser: argparse._ActionsContainer) -> None:
+    """The two mapping files."""
+    parser.add_argument(
+        "--device_mapping",
+        metavar="FILE",
+        help="device mapping (CollectionContent): where in a message the values are",
+    )
+    parser.add_argument(
+        "--fhir_mapping",
+        metavar="FILE",
+        help="FHIR mapping (CollectionFhir): what Observation the values become",
+    )
+
+
+def add_message_flags(parser: argparse._ActionsContainer) -> None:
+    """The messages and how they are taken in."""
+    parser.add_argument(
+        "--messages",
+        metavar="GLOB",
+        help="files of messages: one JSON message a line, or one array; also .gz, .zst",
+    )
+    parser.add_argument(
+        "--envelope",
+        choices=["auto", "body", "event"],
+        default="auto",
+        help="what a line is: MedTech's envelope {Body, Properties, SystemProperties}"
+        " (event), a bare payload (body), or an envelope if it has a Body (auto)",
+    )
+    parser.add_argument(
+        "--max_message_bytes",
+        type=int,
+        default=16_000_000,
+        metavar="N",
+        help="a larger message becomes a dead letter (default %(default)s)",
+    )
+    parser.add_argument(
+        "--report_unmatched",
+        action="store_true",
+        help="write a dead letter for each message that no template matches (such"
+        " messages are always counted)",
+    )
+    parser.add_argument(
+        "--device_identifier_system",
+        metavar="URI",
+        default="",
+        help="system of device identifiers, part of a Device's id (default: none)",
+    )
+
+
+def add_output_flags(parser: argparse._ActionsContainer) -> None:
+    """Where the outputs go."""
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for all outputs: DIR/measurement, DIR/observation, DIR/fhir,"
+        " DIR/dead_letters",
+    )
+    parser.add_argument(
+        "--parquet", metavar="DIR", help="folder of the two Parquet tables"
+    )
+    parser.add_argument(
+        "--fhir",
+        metavar="DIR",
+        action="append",
+        help="folder of the FHIR resources as NDJSON; may be repeated",
+    )
+    parser.add_argument(
+        "--dead_letters", metavar="DIR", help="folder of the dead letters"
+    )
+    parser.add_argument("--shards", type=int, metavar="N", help=SHARDS_HELP)
+    parser.add_argument(
+        "--slice_mb",
+        type=int,
+        default=32,
+        metavar="MB",
+        help="MB of input that a local run holds at a time (default %(default)s)",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The files a command works on; None where neither flag nor folder names one."""
+
+    device_mapping: Path | None
+    fhir_mapping: Path | None
+    messages: str | None
+
+
+def resolve_inputs(folder: str | None, flags: argparse.Namespace) -> Inputs:
+    """Combines a folder with the flags, which go before it.
+
+    Raises:
+        UsageError: the folder is none, or a mapping file does not exist.
+    """
+    device, fhir = flags.device_mapping, flags.fhir_mapping
+    messages = getattr(flags, "messages", None)
+    if folder is not None:
+        base = Path(folder)
+        if not base.is_dir():
+            msg = f"{folder} is not a folder"
+            raise UsageError(msg)
+        device = device or _in_folder(base, (DEVICE_MAPPING,))
+        fhir = fhir or _in_folder(base, (FHIR_MAPPING,))
+        messages = messages or _in_folder(base, MESSAGES)
+    for flag, path in (("--device_mapping", device), ("--fhir_mapping", fhir)):
+        if path is not None and not Path(path).is_file():
+            msg = f"{flag}: there is no file {path}"
+            raise UsageError(msg)
+    return Inputs(
+        None if device is None else Path(device),
+        None if fhir is None else Path(fhir),
+        messages,
+    )
+
+
+def _in_folder(folder: Path, names: tuple[str, ...]) -> str | None:
+    return next((str(folder / n) for n in names if (folder / n).is_file()), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Where the outputs go, as addresses."""
+
+    parquet: str
+    fhir: tuple[str, ...]
+    dead_letters: str
+
+
+def resolve_outputs(flags: argparse.Namespace) -> Outputs:
+    """The usual places below `--out`, unless a flag names another.
+
+    Raises:
+        UsageError: the store or the dead letters have no place, or two outputs clash.
+    """
+    out = flags.out.rstrip("/") or "/" if flags.out else None
+    parquet = flags.parquet or out
+    fhir = tuple(flags.fhir or ([f"{out}/fhir"] if out else []))
+    dead_letters = flags.dead_letters or (f"{out}/dead_letters" if out else None)
+    if parquet is None:
+        msg = (
+            "the measurement table needs a place, every Observation is computed from"
+            " it: give --out=DIR or --parquet=DIR"
+        )
+        raise UsageError(msg)
+    if dead_letters is None:
+        msg = "dead letters need a place: give --out=DIR or --dead_letters=DIR"
+        raise UsageError(msg)
+    for target in fhir:
+        if target.startswith(("http://", "https://")):
+            msg = (
+                f"--fhir={target}: this version writes FHIR to folders; give a folder"
+                " and load its NDJSON with your server's $import"
+            )
+            raise UsageError(msg)
+    if "" in fhir:
+        msg = "--fhir is empty: give a folder, or leave it out"
+        raise UsageError(msg)
+    tables = [f"{parquet}/measurement", f"{parquet}/observation"]
+    places = [parquet, *tables, *fhir, dead_letters]
+    if len({_place(address) for address in places}) < len(places):
+        msg = "--parquet, --fhir and --dead_letters must be different folders"
+        raise UsageError(msg)
+    return Outputs(parquet, fhir, dead_letters)
+
+
+def _place(address: str) -> str:
+    """Two spellings of one folder are one."""
+    path = address.removeprefix("file://")
+    return path.rstrip("/") if "://" in path else os.path.realpath(path)

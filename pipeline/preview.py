@@ -1,0 +1,118 @@
+"""What a run would do with some messages: the same functions, nothing written.
+
+All messages are held in memory: preview is for samples.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from pipeline.mappings import Mappings
+from pipeline.message_files import read_slice, slices_of
+from transforms.dead_letters import measurement_document
+from transforms.group import SlotCollector
+from transforms.identify import identify
+from transforms.model import DeadLetter, GroupBatch, Measurement
+from transforms.normalize import Intake, normalize
+from transforms.observe import Observer
+from transforms.readings import to_table, upsert
+from transforms.schema import MEASUREMENT
+from transforms.shells import merge_shells
+
+_SLICE = 1 << 28
+
+
+class Preview(NamedTuple):
+    """What a run would make of some messages."""
+
+    messages: int
+    unmatched: int
+    measurements: list[Measurement]
+    """In input order."""
+    resources: list[dict[str, Any]]
+    """Patients, Devices, then Observations by effective start and id."""
+    dead_letters: list[DeadLetter]
+
+
+def preview(
+    mappings: Mappings, paths: Iterable[str], intake: Intake, device_system: str
+) -> Preview:
+    """Runs messages through the mapping.
+
+    Args:
+        mappings: the compiled mappings; without a FHIR mapping it ends after the
+            measurements.
+        paths: files of messages.
+        intake: how messages are taken in.
+        device_system: system of device identifiers; empty for none.
+    """
+    if mappings.device is None:
+        msg = "a preview needs a device mapping"
+        raise ValueError(msg)
+    messages = unmatched = 0
+    measurements: list[Measurement] = []
+    letters: list[DeadLetter] = []
+    collector = None
+    if mappings.fhir is not None:
+        collector = SlotCollector(mappings.fhir, 1, mappings.version)
+    parts = (part for path in paths for part in slices_of(path, _SLICE))
+    for batch in (batch for part in parts for batch in read_slice(part)):
+        normalized = normalize(batch, mappings.device, intake)
+        messages += len(batch.payloads)
+        unmatched += normalized.unmatched
+        measurements += normalized.measurements
+        letters += normalized.dead_letters
+        if collector is not None:
+            known, lost = identify(
+                normalized.measurements, device_system, mappings.version
+            )
+            letters += lost
+            letters += collector.add(known)
+    resources = (
+        [] if collector is None else _observe(collector, mappings, device_system)
+    )
+    return Preview(messages, unmatched, measurements, resources, letters)
+
+
+def _observe(
+    collector: SlotCollector, mappings: Mappings, device_system: str
+) -> list[dict[str, Any]]:
+    if mappings.fhir is None:
+        return []
+    observer = Observer(mappings.fhir, mappings.version, device_system)
+    shells: dict[tuple[str, str], bytes] = {}
+    observations: list[tuple[int, str, bytes]] = []
+    nothing = MEASUREMENT.empty_table()
+    for shard, slot, readings in collector.drain():
+        done = upsert(nothing, to_table([readings]))
+        batch = observer.observe(GroupBatch(slot, shard, done.touched, done.starts))
+        starts = _starts(batch.rows)
+        observations += [
+            (starts[resource_id], resource_id, resource)
+            for resource_id, resource in zip(batch.ids, batch.resources, strict=True)
+        ]
+        for key, shell in batch.shells.items():
+            shells[key] = merge_shells(shells.get(key), shell)
+    first = sorted(shells, key=lambda key: (key[0] != "Patient", key[1]))
+    ordered = [*(shells[key] for key in first), *(o[2] for o in sorted(observations))]
+    return [orjson.loads(resource) for resource in ordered]
+
+
+def _starts(rows: Any) -> dict[str, int]:
+    ids = rows["observation_id"].to_pylist()
+    return dict(
+        zip(ids, rows["effective_start"].cast("int64").to_pylist(), strict=True)
+    )
+
+
+def json_lines(found: Preview) -> Iterable[bytes]:
+    """The preview as JSON lines: measurements, then resources, then dead letters."""
+    for measurement in found.measurements:
+        document = measurement_document(measurement)
+        head = {"kind": "measurement", "source": measurement.source}
+        yield orjson.dumps({**head, **document})
+    for resource in found.resources:
+        yield orjson.dumps({"kind": "resource", "resource": resource})
+    for letter in found.dead_letters:
+        yield orjson.dumps({"kind": "dead_letter", **letter._asdict()})

@@ -1,0 +1,64 @@
+"""The numbers at the end of a run, for people."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.options import Outputs
+
+_ROWS = (
+    ("messages", "DeviceEvent"),
+    ("  without a match", "DroppedEvent"),
+    ("measurements", "NormalizedEvent"),
+    ("readings", "Reading"),
+    ("  stored", "ReadingStored"),
+    ("  in place of older ones", "ReadingReplaced"),
+    ("  repeated or older", "ReadingRepeated"),
+    ("Observations created", "ObservationCreated"),
+    ("  updated", "ObservationUpdated"),
+    ("  unchanged", "ObservationUnchanged"),
+    ("Patients created", "PatientCreated"),
+    ("Devices created", "DeviceCreated"),
+)
+
+
+def dead_letters(counts: Mapping[str, int]) -> dict[str, int]:
+    """Dead letters by error name."""
+    found = {
+        key.removeprefix("DeadLetter/"): count
+        for key, count in counts.items()
+        if key.startswith("DeadLetter/") and count
+    }
+    return dict(sorted(found.items()))
+
+
+def print_summary(
+    console: Console, counts: Mapping[str, int], outputs: Outputs, seconds: float
+) -> None:
+    """Prints what was read, what became of it, and where it is."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for label, key in _ROWS:
+        table.add_row(label, f"{counts.get(key, 0):,}")
+    letters = dead_letters(counts)
+    style = "bold red" if letters else ""
+    table.add_row("dead letters", f"{sum(letters.values()):,}", style=style)
+    for error, count in letters.items():
+        table.add_row(f"  {error}", f"{count:,}", style=style)
+    rate = counts.get("DeviceEvent", 0) / max(seconds, 1e-9)
+    table.add_row("time", f"{seconds:,.1f} s ({rate:,.0f} messages/s)")
+    console.print(table)
+    console.print()
+    places = [
+        ("readings", f"{outputs.parquet}/measurement/"),
+        ("Observations, flat", f"{outputs.parquet}/observation/"),
+        *(("FHIR resources", f"{folder}/") for folder in outputs.fhir),
+    ]
+    if letters:
+        places.append(("dead letters", f"{outputs.dead_letters}/"))
+    for label, place in places:
+        # A place can be copied: on one line, whatever its length.
+        console.print(Text(f"{label:<20}{place}"), soft_wrap=True)

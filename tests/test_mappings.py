@@ -1,0 +1,157 @@
+"""The two mapping files of a launch, loaded and checked together."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.mappings import load_mappings
+from transforms.errors import MappingError, Problem
+
+VITAL_MONITOR = Path(__file__).parent.parent / "templates" / "vital-monitor"
+DEVICE, FHIR = VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json"
+
+
+def device_template(type_name, *value_names):
+    return {
+        "templateType": "CalculatedContent",
+        "template": {
+            "typeName": type_name,
+            "typeMatchExpression": "$..[?(@.x)]",
+            "deviceIdExpression": "$.matchedToken.d",
+            "timestampExpression": "$.matchedToken.t",
+            "values": [
+                {"valueName": name, "valueExpression": "$.matchedToken.x"}
+                for name in value_names
+            ],
+        },
+    }
+
+
+def fhir_template(type_name, value_name):
+    return {
+        "templateType": "CodeValueFhir",
+        "template": {
+            "typeName": type_name,
+            "codes": [{"system": "s", "code": "c", "display": "d"}],
+            "value": {"valueType": "String", "valueName": value_name},
+        },
+    }
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, kind, *templates):
+        path = tmp_path / name
+        document = {"templateType": kind, "template": templates}
+        path.write_text(json.dumps(document, indent=1))
+        return path
+
+    return write
+
+
+def version_of(device=b"", fhir=b""):
+    return hashlib.sha256(device + b"\0" + fhir).hexdigest()[:16]
+
+
+def test_the_version_is_the_hash_of_both_files(tmp_path):
+    device, fhir = DEVICE.read_bytes(), FHIR.read_bytes()
+    assert load_mappings(DEVICE, FHIR).version == version_of(device, fhir)
+    assert load_mappings(DEVICE, None).version == version_of(device)
+    assert load_mappings(None, FHIR).version == version_of(fhir=fhir)
+    (tmp_path / "device.json").write_bytes(b"\xef\xbb\xbf" + device)
+    marked = load_mappings(tmp_path / "device.json", FHIR)
+    assert marked.version == version_of(device, fhir)
+
+
+@pytest.mark.parametrize(
+    ("device", "fhir"), [(DEVICE, FHIR), (DEVICE, None), (None, FHIR), (None, None)]
+)
+def test_either_file_may_be_missing(device, fhir):
+    mappings = load_mappings(device, fhir)
+    given = (mappings.device is not None, mappings.fhir is not None)
+    assert given == (device is not None, fhir is not None)
+    assert mappings.problems == ()
+    mappings.raise_errors()
+
+
+def test_what_is_produced_but_never_mapped_is_a_warning(write):
+    device = write(
+        "device.json",
+        "CollectionContent",
+        device_template("hr", "hr", "quality"),
+        device_template("steps", "steps"),
+    )
+    fhir = write("fhir.json", "CollectionFhir", fhir_template("hr", "hr"))
+    mappings = load_mappings(device, fhir)
+    lines = device.read_text().splitlines()
+    first, second = (
+        number for number, line in enumerate(lines, 1) if line == '   "template": {'
+    )
+    code = "TemplateNotFoundException"
+    assert mappings.problems == (
+        Problem(
+            "warning",
+            code,
+            str(device),
+            first,
+            1,
+            "The value [quality] of type [hr] is not used by its FHIR template",
+            "it is stored as a reading, but no Observation shows it",
+        ),
+        Problem(
+            "warning",
+            code,
+            str(device),
+            second,
+            1,
+            "No matching FHIR template exists for type [steps]",
+            "its measurements would become dead letters: add a CodeValueFhir",
+        ),
+    )
+    mappings.raise_errors()
+
+
+def test_findings_come_in_the_order_of_file_and_line(write):
+    broken = device_template("late", "late")
+    broken["template"]["timestampExpression"] = "$["
+    device = write(
+        "z.json", "CollectionContent", device_template("steps", "steps"), broken
+    )
+    wrong = fhir_template("hr", "hr")
+    wrong["template"]["unknownKey"] = 1
+    fhir = write("a.json", "CollectionFhir", wrong)
+    problems = load_mappings(device, fhir).problems
+    found = [(Path(problem.file).name, problem.severity) for problem in problems]
+    assert found == [("z.json", "warning"), ("z.json", "error"), ("a.json", "error")]
+    places = [(problem.file, problem.line, problem.column) for problem in problems]
+    assert places == sorted(places, key=lambda place: (place[0] != str(device), *place))
+
+
+def test_errors_of_both_files_stop_a_launch_together(write):
+    device = write("d.json", "CollectionFhir")
+    fhir = write("f.json", "CollectionContent")
+    mappings = load_mappings(device, fhir)
+    with pytest.raises(MappingError) as stopped:
+        mappings.raise_errors()
+    assert stopped.value.problems == mappings.problems
+    assert {problem.file for problem in mappings.problems} == {str(device), str(fhir)}
+
+
+def test_a_file_that_is_not_utf8_is_an_error_at_its_line(tmp_path):
+    path = tmp_path / "device.json"
+    path.write_bytes(DEVICE.read_bytes().replace(b"heartrate", b"h\xe9art", 1))
+    problems = load_mappings(path, None).problems
+    offset = path.read_bytes().index(b"\xe9")
+    assert problems == (
+        Problem(
+            "error",
+            "InvalidJson",
+            str(path),
+            7,
+            1,
+            f"the file is not UTF-8 (byte {offset})",
+            "save it as UTF-8",
+        ),
+    )
