@@ -1,0 +1,215 @@
+"""Each Beam stage on its own: both outputs, whole values, the real runner."""
+
+import apache_beam as beam
+import orjson
+import pytest
+from apache_beam.testing.test_pipeline import TestPipeline
+from apache_beam.testing.util import assert_that, equal_to
+from apache_beam.transforms.window import IntervalWindow
+from apache_beam.utils.timestamp import Timestamp
+from runs import VITAL_MONITOR
+
+from pipeline.mappings import load_mappings
+from pipeline.message_files import slices_of
+from pipeline.read_messages import ReadMessages
+from pipeline.store import Store
+from pipeline.upsert_files import Folder
+from transforms import batch_coder  # noqa: F401 - as the main job does
+from transforms.group import GroupByShardAndSlot, SlotWindows, shard_of
+from transforms.identify import Identify
+from transforms.identity import resource_id
+from transforms.model import (
+    IdentifiedBatch,
+    Identity,
+    Measurement,
+    MeasurementBatch,
+    MessageBatch,
+    Slot,
+)
+from transforms.normalize import Intake, Normalize
+from transforms.observe import Observe
+
+MAPPINGS = load_mappings(VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json")
+EIGHT = 1_772_352_000_000_000  # 2026-03-01T08:00:00Z
+HOUR = 3_600_000_000
+
+PATIENT = resource_id("", "patient-1")
+WATCH = resource_id("", "watch-7")
+
+
+def measurement(**changes):
+    fields = {
+        "type": "heartrate",
+        "occurred_at": EIGHT,
+        "ended_at": None,
+        "utc_offset_minutes": 0,
+        "ingested_at": None,
+        "device": "watch-7",
+        "patient": "patient-1",
+        "encounter": None,
+        "correlation": None,
+        "values": (("hr", "72"),),
+        "source": "m:1",
+    }
+    return Measurement(**{**fields, **changes})
+
+
+def identified(*measurements):
+    identity = Identity(PATIENT, WATCH, None)
+    return IdentifiedBatch(list(measurements), [identity] * len(measurements))
+
+
+@pytest.fixture
+def root():
+    with TestPipeline(runner="FnApiRunner") as pipeline:
+        yield pipeline
+
+
+def causes(batch):
+    return [(letter.stage, letter.error, letter.source) for letter in batch.letters]
+
+
+def test_read_messages_emits_the_lines_of_its_slices(root, tmp_path):
+    path = tmp_path / "m.ndjson"
+    path.write_bytes(b'{"a":1}\n\n{"b":2}\n{"c":3}')
+    messages = root | ReadMessages(list(slices_of(str(path), 9)))
+    assert_that(
+        messages | beam.FlatMap(lambda batch: zip(*batch[1:], strict=True)),
+        equal_to([(1, b'{"a":1}'), (3, b'{"b":2}'), (4, b'{"c":3}')]),
+    )
+
+
+def test_normalize_emits_measurements_and_letters(root):
+    good = {
+        "deviceId": "watch-7",
+        "patientId": "patient-1",
+        "measuredAt": "2026-03-01T08:00:00Z",
+        "Heart Rate": 72,
+    }
+    batch = MessageBatch("m:", (1, 2, 3), (orjson.dumps(good), b"{", b'{"noise":1}'))
+    done = root | beam.Create([batch]) | Normalize(MAPPINGS.device, Intake())
+    assert_that(
+        done.measurements, equal_to([MeasurementBatch([measurement()])]), "good"
+    )
+    letters = done.dead_letters | beam.FlatMap(causes)
+    expected = [("Normalize", "InvalidDataFormatException", "m:2")]
+    assert_that(letters, equal_to(expected), "letters")
+
+
+def test_identify_emits_identities_and_letters(root):
+    nobody = measurement(patient=" ", source="m:2")
+    batch = MeasurementBatch([measurement(), nobody])
+    done = root | beam.Create([batch]) | Identify("", "v")
+    assert_that(done.measurements, equal_to([identified(measurement())]), "known")
+    letters = done.dead_letters | beam.FlatMap(causes)
+    expected = [("Identify", "ResourceIdentityNotDefinedException", "m:2")]
+    assert_that(letters, equal_to(expected), "letters")
+
+
+class _Seen(beam.DoFn):
+    """What arrives per key and window: the values of the readings."""
+
+    def process(self, element, window=beam.DoFn.WindowParam):
+        shard, batches = element
+        texts = [
+            text
+            for batch in batches
+            for text in batch.readings.column("value_text").to_pylist()
+        ]
+        yield shard, (window.start.micros, window.end.micros), sorted(texts)
+
+
+def test_group_brings_the_readings_of_a_shard_and_slot_together(root):
+    first = identified(
+        measurement(), measurement(occurred_at=EIGHT + HOUR, values=(("hr", "80"),))
+    )
+    late = identified(
+        measurement(occurred_at=EIGHT + HOUR - 1, values=(("hr", "75"),)),
+        measurement(type="pulse", source="m:9"),
+        measurement(values=(("hr", "x"),), source="m:10"),
+    )
+    done = (
+        root | beam.Create([first, late]) | GroupByShardAndSlot(MAPPINGS.fhir, 4, "v")
+    )
+    shard = shard_of(PATIENT, 4)
+    assert_that(
+        done.readings | beam.ParDo(_Seen()),
+        equal_to(
+            [
+                (shard, (EIGHT, EIGHT + HOUR), ["72", "75"]),
+                (shard, (EIGHT + HOUR, EIGHT + 2 * HOUR), ["80"]),
+            ]
+        ),
+        "readings",
+    )
+    letters = done.dead_letters | beam.FlatMap(causes)
+    expected = [
+        ("Group", "TemplateNotFoundException", "m:9"),
+        ("Group", "InvalidQuantityFhirValueException", "m:10"),
+    ]
+    assert_that(letters, equal_to(expected), "letters")
+
+
+def test_store_and_observe_hand_on_complete_observations(root, tmp_path):
+    pressure = {"type": "bloodpressure", "occurred_at": EIGHT}
+    sent_apart = [
+        identified(measurement(**pressure, values=(("systolic", "121"),))),
+        identified(measurement(**pressure, values=(("diastolic", "79"),))),
+    ]
+    grouped = (
+        root | beam.Create(sent_apart) | GroupByShardAndSlot(MAPPINGS.fhir, 4, "v")
+    )
+    groups = grouped.readings | Store(Folder(str(tmp_path / "measurement")))
+    observations = groups | Observe(MAPPINGS.fhir, "v", "")
+    assert_that(
+        observations
+        | beam.FlatMap(lambda batch: batch.resources)
+        | beam.Map(orjson.loads)
+        | beam.FlatMap(lambda observation: observation["component"])
+        | beam.Map(lambda part: (part["code"]["text"], part["valueQuantity"]["value"])),
+        equal_to([("systolic", 121), ("diastolic", 79)]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("slot", "end"), [(Slot(EIGHT, 60), EIGHT + HOUR), (Slot(0, 1440), 24 * HOUR)]
+)
+def test_the_window_of_readings_is_their_slot(slot, end):
+    from transforms.model import SlotReadings
+
+    function = SlotWindows()
+    element = (3, SlotReadings(3, slot, None))
+    context = function.AssignContext(Timestamp(micros=slot.start), element)
+    expected = IntervalWindow(Timestamp(micros=slot.start), Timestamp(micros=end))
+    assert function.assign(context) == [expected]
+
+
+def test_labels_are_stable():
+    """Renaming a transform breaks a running streaming job: say so in CHANGELOG.md."""
+    from pipeline.ingest import Ingest, build
+
+    pipeline = beam.Pipeline(runner="FnApiRunner")
+    job = Ingest(
+        device_mapping=MAPPINGS.device,
+        fhir_mapping=MAPPINGS.fhir,
+        intake=Intake(),
+        device_system="",
+        shards=4,
+        parquet=Folder("p"),
+        fhir=(Folder("f"),),
+        dead_letters=Folder("d"),
+    )
+    build(pipeline, job, [], distribute=True)
+    top = {label.partition("/")[0] for label in pipeline.applied_labels}
+    assert top == {
+        "ReadMessages",
+        "Normalize",
+        "Identify",
+        "Group",
+        "Store",
+        "Observe",
+        "WriteFhir1",
+        "WriteObservations",
+        "Flatten",
+        "WriteDeadLetters",
+    }
