@@ -168,8 +168,13 @@ def check(flags: argparse.Namespace, inputs: Inputs) -> int:
         console = Terminal()
         print_problems(console, problems)
         warnings = len(problems) - errors
-        console.print(f"{errors} errors, {warnings} warnings", highlight=False)
+        total = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
+        console.print(total, highlight=False)
     return 1 if errors else 0
+
+
+def _many(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def preview(flags: argparse.Namespace, inputs: Inputs) -> int:

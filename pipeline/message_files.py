@@ -8,6 +8,7 @@ count bytes of the decompressed content.
 import gzip
 import io
 import os
+import re
 import threading
 import zlib
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ _BLOCK = 1 << 20
 
 _PEEK = 16 << 20
 """A first line longer than this belongs to an array."""
+
+_LINES = re.compile(r"\.(ndjson|jsonl)(\.gz|\.zst|\.zstd)?\Z")
 
 _COMPRESSED = (".gz", ".zst", ".zstd")
 
@@ -113,7 +116,7 @@ def slices_of(path: str, size: int) -> Iterator[Slice]:
     """
     try:
         with open_messages(path) as stream:
-            is_array = holds_array(stream)
+            is_array = holds_array(stream, named_lines=bool(_LINES.search(path)))
         with open_messages(path) as stream:
             cut = _array_slices if is_array else _line_slices
             yield from cut(path, stream, size)
@@ -149,12 +152,17 @@ def _array_slices(path: str, stream: BinaryIO, size: int) -> Iterator[Slice]:
         yield Slice(path, start, end, cast(int, first), is_array=True)
 
 
-def holds_array(stream: BinaryIO) -> bool:
+def holds_array(stream: BinaryIO, *, named_lines: bool = False) -> bool:
     """Whether a file is one JSON array of messages rather than lines of messages.
 
     Lines may be arrays too (a payload that is one): a file is an array when its first
     line begins one that does not end there, or is all there is. Where that line is
     broken, the lines after it tell.
+
+    Args:
+        stream: the file, from its beginning.
+        named_lines: the file's name says that it holds lines: then a whole array is
+            one of them, even alone, as it is among others.
     """
     first = _content_line(stream)
     if not first.startswith(b"["):
@@ -163,7 +171,7 @@ def holds_array(stream: BinaryIO) -> bool:
         return True
     second = _content_line(stream)
     if _is_json(first):
-        return not second
+        return not second and not named_lines
     if not _is_json(second):
         return True
     # The second of two elements, each on its line, has no comma: `]` comes next.

@@ -258,7 +258,7 @@ def test_check_prints_findings_for_people(capfd, broken):
         " [TemplateExpressionException]",
         '    8 |         "typeMatchExpression": "$..[?(@.HR]",',
         "      |                                           ^",
-        "1 errors, 0 warnings",
+        "1 error, 0 warnings",
     ]
 
 

@@ -478,3 +478,26 @@ def test_a_pattern_without_files_is_an_error(tmp_path, pattern, error):
     with pytest.raises(error) as missing:
         find_files(f"{tmp_path}/{pattern}")
     assert missing.value.filename == f"{tmp_path}/{pattern}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("m.json", [("#", 1, b'{"a":1}'), ("#", 2, b'{"b":2}')]),
+        ("m.ndjson", [(":", 1, b'[{"a":1},{"b":2}]')]),
+        ("m.jsonl", [(":", 1, b'[{"a":1},{"b":2}]')]),
+    ],
+)
+def test_a_lone_whole_array_is_a_line_where_the_name_says_lines(
+    name, expected, tmp_path
+):
+    """So that a part of such a file means what the whole means."""
+    path = tmp_path / name
+    path.write_bytes(b'[{"a":1},{"b":2}]\n')
+    found = [
+        (batch.prefix[-1], position, payload)
+        for part in slices_of(str(path), 1 << 20)
+        for batch in read_slice(part)
+        for position, payload in zip(batch.positions, batch.payloads, strict=True)
+    ]
+    assert found == expected
