@@ -32,7 +32,7 @@ from pipeline.show import Terminal
 from transforms.errors import MappingError
 
 if TYPE_CHECKING:  # annotations should not load Apache Beam
-    from transforms.normalize import Intake
+    from transforms.intake import Intake
 
 CLEAN, WITH_DEAD_LETTERS, WRONG_USE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -266,7 +266,7 @@ def _load(inputs: Inputs) -> Mappings:
 
 
 def _intake(flags: argparse.Namespace, version: str) -> "Intake":
-    from transforms.normalize import Intake
+    from transforms.intake import Intake
 
     if flags.max_message_bytes < 1:
         msg = "--max_message_bytes must be positive"

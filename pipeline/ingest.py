@@ -17,7 +17,8 @@ from transforms.device_mapping import DeviceMapping
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import GroupByShardAndSlot
 from transforms.identify import Identify
-from transforms.normalize import Intake, Normalize
+from transforms.intake import Intake
+from transforms.normalize import Normalize
 from transforms.observe import Observe
 
 

@@ -14,7 +14,7 @@ from pipeline.mappings import Mappings
 from pipeline.message_files import slices_of
 from pipeline.options import Outputs, UsageError
 from pipeline.upsert_files import Folder
-from transforms.normalize import Intake
+from transforms.intake import Intake
 
 _LOCAL = (None, "DirectRunner", LOCAL_RUNNER)
 """Runs slice by slice; Beam's DirectRunner would look for another runner first."""

@@ -13,8 +13,9 @@ from pipeline.message_files import read_slice, slices_of
 from transforms.dead_letters import measurement_document
 from transforms.group import SlotCollector
 from transforms.identify import identify
+from transforms.intake import Intake
 from transforms.model import DeadLetter, GroupBatch, Measurement
-from transforms.normalize import Intake, normalize
+from transforms.normalize import normalize
 from transforms.observe import Observer
 from transforms.readings import to_table, upsert
 from transforms.schema import MEASUREMENT

@@ -12,7 +12,7 @@ from pipeline.__main__ import main, parse
 from pipeline.launch import launch
 from pipeline.mappings import load_mappings
 from pipeline.options import resolve_inputs, resolve_outputs
-from transforms.normalize import Intake
+from transforms.intake import Intake
 
 ROOT = Path(__file__).parent.parent
 VITAL_MONITOR = ROOT / "templates" / "vital-monitor"

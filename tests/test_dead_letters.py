@@ -20,8 +20,9 @@ from transforms.errors import IncompatibleDataError, RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.identify import identify
 from transforms.instants import iso_instant, parse_instant
+from transforms.intake import Intake
 from transforms.model import DeadLetter, Measurement, MessageBatch
-from transforms.normalize import Intake, normalize
+from transforms.normalize import normalize
 
 
 class OtherError(IncompatibleDataError):

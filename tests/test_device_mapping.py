@@ -12,8 +12,9 @@ from transforms.device_mapping import (
     problems_of_device_mapping,
 )
 from transforms.errors import MappingError, Problem
+from transforms.intake import Intake
 from transforms.model import MessageBatch
-from transforms.normalize import Intake, normalize
+from transforms.normalize import normalize
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 

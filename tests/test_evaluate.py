@@ -13,8 +13,9 @@ from transforms.errors import (
     TemplateExpressionError,
 )
 from transforms.instants import parse_instant
+from transforms.intake import Intake
 from transforms.model import Measurement, MessageBatch
-from transforms.normalize import Intake, normalize
+from transforms.normalize import normalize
 
 TIME = "2026-10-04T07:12:31.5+02:00"
 MESSAGE = {"id": "watch-7", "at": TIME, "hr": 78, "spo2": 97.50, "note": "calm"}

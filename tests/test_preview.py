@@ -8,7 +8,7 @@ from runs import VITAL_MONITOR, run, write_lines
 
 from pipeline.mappings import load_mappings
 from pipeline.preview import json_lines, preview
-from transforms.normalize import Intake
+from transforms.intake import Intake
 
 DEVICE, FHIR = VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json"
 MAPPINGS = load_mappings(DEVICE, FHIR)

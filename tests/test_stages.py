@@ -18,6 +18,7 @@ from transforms import batch_coder  # noqa: F401 - as the main job does
 from transforms.group import GroupByShardAndSlot, SlotWindows, shard_of
 from transforms.identify import Identify
 from transforms.identity import resource_id
+from transforms.intake import Intake
 from transforms.model import (
     IdentifiedBatch,
     Identity,
@@ -26,7 +27,7 @@ from transforms.model import (
     MessageBatch,
     Slot,
 )
-from transforms.normalize import Intake, Normalize
+from transforms.normalize import Normalize
 from transforms.observe import Observe
 
 MAPPINGS = load_mappings(VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json")

@@ -7,7 +7,7 @@ from runs import ROOT
 
 from pipeline.mappings import load_mappings
 from pipeline.preview import preview
-from transforms.normalize import Intake
+from transforms.intake import Intake
 
 FOLDERS = [path.parent for path in sorted((ROOT / "templates").glob("*/device.json"))]
 

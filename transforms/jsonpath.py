@@ -25,7 +25,6 @@ rules are those of Newtonsoft's `SelectTokens`
 """
 
 import enum
-import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -46,6 +45,7 @@ from transforms.jsonpath_syntax import (
     parse,
     required_names,
 )
+from transforms.jsonpath_values import COMPARISONS, Compare, equal
 
 __all__ = [
     "MISSING",
@@ -74,14 +74,8 @@ _Move: TypeAlias = Callable[[list[Any], Any], list[Any]]
 """From nodes and document to the nodes one step on."""
 _Test: TypeAlias = Callable[[Any, Any], bool]
 """Whether a candidate passes, given the document."""
-_Compare: TypeAlias = Callable[[Any, Any], bool]
 
 _CONTAINERS = frozenset((dict, list))
-_NUMBERS = frozenset((int, float))
-_EPSILON = 2.2204460492503131e-16
-_NUMBER_TEXT = re.compile(
-    r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*"
-)
 
 
 class MultipleTokensError(ValueError):
@@ -466,7 +460,7 @@ def _nest(tests: list[_Test], operators: tuple[str, ...]) -> _Test:
 def _test(test: Exists | Comparison) -> _Test:
     if isinstance(test, Exists):
         return _exists(test.path)
-    compare = _COMPARISONS[test.operator]
+    compare = COMPARISONS[test.operator]
     left, right = test.left, test.right
     if isinstance(left, Path) and left.relative and not isinstance(right, Path):
         keys, rest = _split(left)
@@ -494,8 +488,8 @@ def _exists(path: Path) -> _Test:
     return lambda node, root: bool(nodes_of(node, root))
 
 
-def _compares(get: _Getter, compare: _Compare, value: Any) -> _Test:
-    if compare is _equal and isinstance(value, str):
+def _compares(get: _Getter, compare: Compare, value: Any) -> _Test:
+    if compare is equal and isinstance(value, str):
         # Nothing but a text equals a text, in Python too.
         return lambda node, root: bool(get(node) == value)
 
@@ -511,81 +505,3 @@ def _side(side: Path | Literal | Regex) -> _Finder:
         return _nodes(side)
     value = [side.pattern if isinstance(side, Regex) else side.value]
     return lambda node, root: value
-
-
-# Comparisons of two values.
-
-
-def _equal(left: Any, right: Any) -> bool:
-    if type(left) is float or type(right) is float:
-        return {type(left), type(right)} <= _NUMBERS and _close(left, right)
-    same = type(left) is type(right) and type(left) not in _CONTAINERS
-    return same and bool(left == right)
-
-
-def _strictly_differ(left: Any, right: Any) -> bool:
-    if type(left) in _CONTAINERS or type(right) in _CONTAINERS:
-        return False
-    return not _equal(left, right)
-
-
-def _close(left: float, right: float) -> bool:
-    tolerance = (abs(left) + abs(right) + 10.0) * _EPSILON
-    return left == right or abs(left - right) < tolerance
-
-
-def _order(left: Any, right: Any) -> int | None:
-    """Returns -1, 0 or 1 as left is less, equal or greater; None if neither."""
-    if type(left) in _CONTAINERS or type(right) in _CONTAINERS:
-        return None
-    if left is None or right is None:
-        return (left is not None) - (right is not None)
-    if type(left) is not str or type(right) is not str:
-        # The kind of the left side rules, unless it is a text.
-        ruling = right if type(left) is str else left
-        read = _truth if type(ruling) is bool else _number
-        left, right = read(left), read(right)
-        if left is None or right is None:
-            return None
-        if float in (type(left), type(right)) and _close(left, right):
-            return 0
-    return int(left > right) - int(left < right)
-
-
-def _number(value: Any) -> int | float | None:
-    if type(value) is not str:
-        return int(value) if type(value) is bool else value
-    if not _NUMBER_TEXT.fullmatch(value):
-        return None
-    digits = value.strip().lstrip("+-")
-    # More digits than 64 bits hold are a float, as in a JSON document.
-    return int(value) if digits.isdigit() and len(digits) < 20 else float(value)
-
-
-def _truth(value: Any) -> bool | None:
-    if type(value) is str:
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return bool(value)
-
-
-def _matches(value: Any, pattern: re.Pattern[str]) -> bool:
-    # The only place where a pattern of a mapping meets a text of a message: a bound
-    # on patterns that take exponential time belongs here.
-    return type(value) is str and pattern.search(value) is not None
-
-
-def _ordered(*accepted: int) -> _Compare:
-    return lambda left, right: _order(left, right) in accepted
-
-
-_COMPARISONS: dict[str, _Compare] = {
-    "==": _equal,
-    "===": _equal,
-    "!=": lambda left, right: not _equal(left, right),
-    "!==": _strictly_differ,
-    "<": _ordered(-1),
-    "<=": _ordered(-1, 0),
-    ">": _ordered(1),
-    ">=": _ordered(0, 1),
-    "=~": _matches,
-}

@@ -1,0 +1,132 @@
+"""Intake: one message as received becomes JSON in MedTech's envelope."""
+
+import dataclasses
+import re
+from typing import Any, Literal
+
+import orjson
+
+from transforms.errors import InvalidDataFormatError, MessageTooLargeError
+from transforms.instants import InstantError, parse_instant
+from transforms.model import DeviceMessage
+
+Envelope = Literal["auto", "body", "event"]
+
+_DEEPEST = 1000
+"""Levels; the JSON library stops at 1024."""
+
+_ENQUEUED = ("x-opt-enqueued-time", "iothub-enqueuedtime")
+
+
+@dataclasses.dataclass(frozen=True)
+class Intake:
+    """How messages are taken in.
+
+    Args:
+        envelope: what a message is: MedTech's envelope (`event`), a bare payload
+            (`body`), or whichever it looks like (`auto`).
+        largest: bytes; a larger message becomes a dead letter.
+        report_unmatched: whether a message without a match becomes a dead letter.
+        mapping_version: hash of the two mapping files.
+    """
+
+    envelope: Envelope = "auto"
+    largest: int = 16_000_000
+    report_unmatched: bool = False
+    mapping_version: str = ""
+
+
+def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
+    """Parses one message and puts it into MedTech's envelope if it stands in none.
+
+    Raises:
+        MessageTooLargeError: it is larger than `intake.largest`.
+        InvalidDataFormatError: it is no JSON that can hold a reading.
+    """
+    if len(payload) > intake.largest:
+        msg = f"the message has more than {intake.largest} bytes"
+        hint = "send smaller messages, or raise --max_message_bytes"
+        raise MessageTooLargeError(msg, hint)
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise _not_json(payload, error) from None
+    if type(document) is not dict and not _holds_objects(document):
+        kind = _KINDS.get(type(document), "array without an object")
+        msg = f"the message is a JSON {kind}, not an object"
+        raise InvalidDataFormatError(msg, "send a JSON object (or an array of them)")
+    mode = intake.envelope
+    if mode == "body" or (mode == "auto" and _is_bare(document)):
+        envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
+        return DeviceMessage(envelope, None, source)
+    if type(document) is not dict or "Body" not in document:
+        msg = "the message has no Body, which --envelope=event demands"
+        raise InvalidDataFormatError(msg, "use --envelope=auto or --envelope=body")
+    return DeviceMessage(document, _enqueued_at(document), source)
+
+
+_KINDS = {
+    type(None): "null",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    str: "string",
+}
+
+
+def _is_bare(document: Any) -> bool:
+    return type(document) is not dict or "Body" not in document
+
+
+def _holds_objects(document: Any) -> bool:
+    return type(document) is list and any(type(item) is dict for item in document)
+
+
+def _enqueued_at(envelope: dict[str, Any]) -> int | None:
+    """The broker's time; None when it names none that can be read."""
+    properties = envelope.get("SystemProperties")
+    if type(properties) is not dict:
+        return None
+    for name in _ENQUEUED:
+        text = properties.get(name)
+        if type(text) is str:
+            try:
+                # Brokers write UTC; some leave the Z out.
+                return parse_instant(text)[0]
+            except InstantError:
+                continue
+    return None
+
+
+def _not_json(payload: bytes, error: orjson.JSONDecodeError) -> InvalidDataFormatError:
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as cause:
+        msg = f"the message is not UTF-8: the byte at offset {cause.start} fits nowhere"
+        return InvalidDataFormatError(msg, "encode messages as UTF-8")
+    if _depth(text) > _DEEPEST:
+        msg = f"the message is nested more than {_DEEPEST} levels deep"
+        return InvalidDataFormatError(msg, "send flatter messages")
+    msg = f"the message is not JSON (line {error.lineno}, column {error.colno})"
+    hint = "send valid JSON (RFC 8259)"
+    if text.startswith("\ufeff"):
+        hint = "send it without a byte order mark"
+    elif re.search(r"\b(NaN|-?Infinity)\b", text):
+        hint += "; NaN and Infinity are none: leave the value out or send null"
+    return InvalidDataFormatError(msg, hint)
+
+
+# A string that never ends runs to the end of the text, so the scan stays linear.
+_NESTING = re.compile(r'"[^"\\]*(?:\\.?[^"\\]*)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+
+
+def _depth(text: str) -> int:
+    depth = deepest = 0
+    for found in _NESTING.finditer(text):
+        mark = found.group()
+        if mark in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif mark in "]}":
+            depth -= 1
+    return deepest
