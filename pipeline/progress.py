@@ -5,6 +5,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -72,10 +73,10 @@ class Progress:
         self._logged = now
         left = (self._total - self._bytes) * (now - self._started) / max(self._bytes, 1)
         _LOG.info(
-            "%s messages, %.1f of %.1f MB, %s messages/s, %.0f s left",
+            "%s messages, %s of %s, %s messages/s, %.0f s left",
             f"{self._messages:,}",
-            self._bytes / 1e6,
-            self._total / 1e6,
+            decimal(self._bytes),
+            decimal(self._total),
             f"{rate:,.0f}",
             left,
         )

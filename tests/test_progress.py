@@ -25,7 +25,7 @@ def test_a_log_gets_a_line_when_the_run_is_done(caplog):
     text, lines = shown(caplog, terminal=False, steps=steps)
     assert text == ""
     assert [re.sub(r"[\d,]+(?= messages/s)", "N", line) for line in lines] == [
-        "3,000 messages, 2.0 of 2.0 MB, N messages/s, 0 s left"
+        "3,000 messages, 2.0 MB of 2.0 MB, N messages/s, 0 s left"
     ]
 
 
