@@ -17,7 +17,7 @@ find_python() {
       return
     fi
   done
-  echo "vitalbeam needs Python 3.10 or newer; found $(python3 --version 2>&1 || echo none)." >&2
+  echo "vitalbeam needs Python 3.10 or newer; found $(python3 --version 2>/dev/null || echo none)." >&2
   echo "Install one, or name it: PYTHON=/path/to/python3.12 ./run_local.sh" >&2
   return 1
 }

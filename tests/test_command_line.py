@@ -567,6 +567,20 @@ def test_a_bug_shows_where_it_happened_and_no_value(monkeypatch, capsys):
     assert "test_command_line.py" in err
 
 
+def test_a_bug_within_the_chain_shows_no_value_either(monkeypatch, tmp_path, capfd):
+    def fail(_self, _readings):
+        msg = "SECRET-VALUE"
+        raise LookupError(msg)
+
+    monkeypatch.setattr("transforms.observation.Mould.fill", fail)
+    arguments = ["vitalbeam", "run", str(VITAL_MONITOR), f"--out={tmp_path}"]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert entry() == 3
+    captured = capfd.readouterr()
+    assert "SECRET-VALUE" not in captured.out + captured.err
+    assert "LookupError: a bug" in captured.err
+
+
 def test_an_unknown_runner_is_refused_before_anything_is_written(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", str(VITAL_MONITOR), f"--out={out}", "--runner=Nope"]) == 2
