@@ -7,7 +7,6 @@ store upserts, many small runs leave exactly what one large run leaves.
 
 import collections
 import gc
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -61,9 +60,6 @@ def run_local(
     Returns:
         The counts of all runs.
     """
-    # Beam logs what a failing element raised, which may hold a value of a message. The
-    # failure itself is raised all the same.
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     total = collections.Counter[str]()
     with Progress(sum(file_size(path) for path in paths)) as progress:
         for slices, done in _rounds(paths, slice_bytes):
