@@ -219,6 +219,17 @@ def test_neighbours_within_a_message_are_not_lost(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("flaw", [{"patientId": ...}, {"Heart Rate": "high"}])
+def test_equal_failures_within_a_message_are_one_letter_that_counts_them(
+    flaw, tmp_path
+):
+    message = {"Body": [reading(**flaw), NEIGHBOURS[0], reading(**flaw)]}
+    run(write_lines(tmp_path / "m.ndjson", [message]), tmp_path / "out")
+    (letter,) = letters(tmp_path / "out")
+    assert letter["count"] == 2
+    assert len(resources(tmp_path / "out")) == 1
+
+
 def test_unmatched_messages_are_letters_only_on_request(tmp_path):
     noise = {"event": "charging"}
     messages = write_lines(tmp_path / "m.ndjson", [noise])

@@ -117,3 +117,9 @@ def test_many_small_files_run_together(whole, tmp_path):
     assert rounds[0][1] == sum(len(line) + 1 for line in MESSAGES)
     run(tmp_path / "*.ndjson", tmp_path / "out", mapping=FLEET)
     assert_same_stores(tmp_path / "out", whole)
+
+
+def test_a_runner_that_takes_all_input_at_once_leaves_the_same_stores(whole, tmp_path):
+    messages = write_lines(tmp_path / "messages.ndjson", MESSAGES)
+    run(messages, tmp_path / "out", "--runner=BundleBasedDirectRunner", mapping=FLEET)
+    assert_same_stores(tmp_path / "out", whole)

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+from pyarrow import fs
 
 from pipeline.upsert_files import Folder
 
@@ -231,3 +232,17 @@ def test_a_read_only_folder_is_refused(tmp_path):
 def test_an_unknown_kind_of_address_is_refused(address):
     with pytest.raises(ValueError, match="Unrecognized filesystem"):
         Folder(address).prepare()
+
+
+def test_a_folder_that_is_not_local_is_read_and_written_through_pyarrow(tmp_path):
+    folder = Folder("elsewhere://bucket/store")
+    elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+    folder.__dict__["_place"] = (elsewhere, "store")
+    folder.prepare()
+    assert folder.local is None
+    assert folder.read("a.txt") is None
+    folder.update("a.txt", lambda content: b"one" if content is None else None)
+    folder.update("a.txt", lambda content: content + b", two")
+    folder.update("a.txt", lambda _content: None)
+    assert folder.read("a.txt") == b"one, two"
+    assert (tmp_path / "store" / "a.txt").read_bytes() == b"one, two"

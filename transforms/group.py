@@ -24,7 +24,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.admission import Admission
-from transforms.dead_letters import measurement_letter
+from transforms.dead_letters import fold, measurement_letter
 from transforms.errors import RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.instants import MINUTE
@@ -89,7 +89,7 @@ class SlotCollector:
                 self._add(measurement, identity)
             except RecordError as error:
                 letters.append(self._letter(error, measurement))
-        return letters
+        return fold(letters)
 
     def _letter(self, error: RecordError, measurement: Measurement) -> DeadLetter:
         location = self._admission.location(measurement.type)
@@ -149,7 +149,8 @@ class _CollectSlots(beam.DoFn):
 
     def process(self, batch: IdentifiedBatch) -> Iterator[Any]:
         letters = self._collector.add(batch)
-        self._measurements.inc(len(batch.measurements) - len(letters))
+        lost = sum(letter.count for letter in letters)
+        self._measurements.inc(len(batch.measurements) - lost)
         if letters:
             yield TaggedOutput("dead_letters", LetterBatch(letters))
         if self._collector.pending >= _MANY:

@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
-from transforms.dead_letters import measurement_letter
+from transforms.dead_letters import fold, measurement_letter
 from transforms.errors import ResourceIdentityNotDefinedError
 from transforms.identity import create_identity
 from transforms.model import (
@@ -59,7 +59,7 @@ def identify(
             continue
         known.append(measurement)
         identities.append(identity)
-    return IdentifiedBatch(known, identities), letters
+    return IdentifiedBatch(known, identities), fold(letters)
 
 
 class _IdentifyBatch(beam.DoFn):
