@@ -69,7 +69,6 @@ def normalize(
     letters: list[DeadLetter] = []
     unmatched = 0
     prefix = batch.prefix
-    templates = mapping.templates
     for position, payload in zip(batch.positions, batch.payloads, strict=True):
         source = f"{prefix}{position}"
         try:
@@ -78,32 +77,8 @@ def normalize(
             version = intake.mapping_version
             letters.append(dead_letter(STAGE, error, payload, source, None, version))
             continue
-        failures: list[tuple[RecordError, DeviceTemplate]] = []
         before = len(measurements)
-        # A name may be written with escapes; such messages pass every gate.
-        gated = b"\\u" not in payload
-        for template in templates:
-            gates = template.gates
-            # One name is the usual case, and a call would cost more than the look.
-            if (
-                gated
-                and gates
-                and (
-                    gates[0] not in payload
-                    or (len(gates) > 1 and not _may_match(gates, payload))
-                )
-            ):
-                continue
-            try:
-                tokens = matches(template, message)
-            except RecordError as error:
-                failures.append((error, template))
-                continue
-            for token in tokens:
-                try:
-                    measurements.append(measure(template, message, token))
-                except RecordError as error:
-                    failures.append((error, template))
+        failures = _evaluate(mapping, message, payload, measurements)
         if failures:
             letters += _failed(failures, payload, message, intake)
         elif len(measurements) == before:
@@ -111,6 +86,33 @@ def normalize(
             if intake.report_unmatched:
                 letters.append(_unmatched(payload, message, intake))
     return NormalizedBatch(measurements, letters, unmatched)
+
+
+def _evaluate(
+    mapping: DeviceMapping,
+    message: DeviceMessage,
+    payload: bytes,
+    measurements: list[Measurement],
+) -> list[tuple[RecordError, DeviceTemplate]]:
+    """Adds a message's measurements; returns what failed, and where."""
+    failures: list[tuple[RecordError, DeviceTemplate]] = []
+    # A name may be written with escapes; such messages pass every gate.
+    gated = b"\\u" not in payload
+    for template in mapping.templates:
+        gates = template.gates
+        if gated and gates and not _may_match(gates, payload):
+            continue
+        try:
+            tokens = matches(template, message)
+        except RecordError as error:
+            failures.append((error, template))
+            continue
+        for token in tokens:
+            try:
+                measurements.append(measure(template, message, token))
+            except RecordError as error:
+                failures.append((error, template))
+    return failures
 
 
 def _may_match(gates: tuple[bytes, ...], payload: bytes) -> bool:
