@@ -60,6 +60,15 @@ class RecordError(Exception):
         self.expression = expression
         super().__init__(message)
 
+    def detached(self) -> "RecordError":
+        """This error without its traceback and cause.
+
+        They refer to frames, and the frames to the whole batch: an error that is kept
+        would keep the batch in memory.
+        """
+        self.__cause__ = self.__context__ = None
+        return self.with_traceback(None)
+
 
 class InvalidDataFormatError(RecordError):
     """The message is not a JSON document that can hold a reading."""

@@ -105,13 +105,13 @@ def _evaluate(
         try:
             tokens = matches(template, message)
         except RecordError as error:
-            failures.append((error, template))
+            failures.append((error.detached(), template))
             continue
         for token in tokens:
             try:
                 measurements.append(measure(template, message, token))
             except RecordError as error:
-                failures.append((error, template))
+                failures.append((error.detached(), template))
     return failures
 
 
