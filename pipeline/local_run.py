@@ -7,7 +7,7 @@ store upserts, many small runs leave exactly what one large run leaves.
 
 import collections
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import apache_beam as beam
@@ -61,8 +61,9 @@ def run_local(
         The counts of all runs.
     """
     total = collections.Counter[str]()
-    with Progress(sum(file_size(path) for path in paths)) as progress:
-        for slices, done in _rounds(paths, slice_bytes):
+    sizes = {path: file_size(path) for path in paths}
+    with Progress(sum(sizes.values())) as progress:
+        for slices, done in _rounds(sizes, slice_bytes):
             with _collecting_at_end():
                 counts = run_slices(job, slices, options)
             total += counts
@@ -70,12 +71,14 @@ def run_local(
     return total
 
 
-def _rounds(paths: list[str], slice_bytes: int) -> Iterator[tuple[list[Slice], int]]:
-    """Slices to run together, with the stored bytes they stand for."""
+def _rounds(
+    sizes: Mapping[str, int], slice_bytes: int
+) -> Iterator[tuple[list[Slice], int]]:
+    """Slices of files to run together, with the stored bytes they stand for."""
     slices: list[Slice] = []
     size = done = 0
-    for path in paths:
-        for part, stored in _with_share(path, file_size(path), slice_bytes):
+    for path, stored_size in sizes.items():
+        for part, stored in _with_share(path, stored_size, slice_bytes):
             slices.append(part)
             size += part.end - part.start
             done += stored
