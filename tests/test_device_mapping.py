@@ -9,7 +9,6 @@ import pytest
 from transforms.device_mapping import (
     DeviceMapping,
     load_device_mapping,
-    problems_of_device_mapping,
 )
 from transforms.errors import MappingError, Problem
 from transforms.intake import Intake
@@ -56,7 +55,7 @@ def check(text, expected):
             places, expected, strict=True
         )
     ]
-    found = problems_of_device_mapping(plain, "f.json")
+    found = load_device_mapping(plain, "f.json")[1].problems
     assert sorted(found, key=_place) == sorted(problems, key=_place)
 
 
@@ -536,4 +535,4 @@ def test_mappings_differ_when_text_or_file_do():
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/device.json")), ids=str)
 def test_the_shipped_device_mappings_have_no_findings(path):
-    assert problems_of_device_mapping(path.read_text(), path.name) == []
+    assert load_device_mapping(path.read_text(), path.name)[1].problems == []

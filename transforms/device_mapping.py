@@ -10,7 +10,6 @@ import dataclasses
 from functools import lru_cache
 from typing import Any
 
-from transforms.errors import Problem
 from transforms.evaluate import DeviceTemplate, ValueTemplate
 from transforms.expressions import JMES_PATH, JSON_PATH, Expression
 from transforms.jmespath_expression import JmesPath, JmesPathError
@@ -245,8 +244,3 @@ def _gates(match: Expression) -> tuple[bytes, ...]:
         name for name in names if name.isprintable() and not set(name) & set('"\\/')
     )
     return tuple(sorted(f'"{name}"'.encode() for name in plain))
-
-
-def problems_of_device_mapping(text: str, file: str) -> list[Problem]:
-    """All findings of a device mapping, errors and warnings."""
-    return load_device_mapping(text, file)[1].problems

@@ -45,7 +45,7 @@ from transforms.jsonpath_syntax import (
     parse,
     required_names,
 )
-from transforms.jsonpath_values import COMPARISONS, Compare, equal
+from transforms.jsonpath_values import COMPARISONS, CONTAINERS, Compare, equal
 
 __all__ = [
     "MISSING",
@@ -74,8 +74,6 @@ _Move: TypeAlias = Callable[[list[Any], Any], list[Any]]
 """From nodes and document to the nodes one step on."""
 _Test: TypeAlias = Callable[[Any, Any], bool]
 """Whether a candidate passes, given the document."""
-
-_CONTAINERS = frozenset((dict, list))
 
 
 class MultipleTokensError(ValueError):
@@ -345,7 +343,7 @@ def _scan_objects(test: _Test) -> _Move:
 
     def scan(nodes: list[Any], root: Any) -> list[Any]:
         found = []
-        stack = [node for node in reversed(nodes) if type(node) in _CONTAINERS]
+        stack = [node for node in reversed(nodes) if type(node) in CONTAINERS]
         while stack:
             node = stack.pop()
             if type(node) is dict:
@@ -353,8 +351,8 @@ def _scan_objects(test: _Test) -> _Move:
                     found.append(node)
                 node = node.values()
             # Most nodes are leaves: finding that out without a Python loop pays.
-            if not _CONTAINERS.isdisjoint(map(type, node)):
-                stack.extend([c for c in reversed(node) if type(c) in _CONTAINERS])
+            if not CONTAINERS.isdisjoint(map(type, node)):
+                stack.extend([c for c in reversed(node) if type(c) in CONTAINERS])
         return found
 
     return scan
@@ -365,7 +363,7 @@ def _scan_names(names: tuple[str, ...]) -> _Move:
 
     def scan(nodes: list[Any], root: Any) -> list[Any]:
         found: list[Any] = []
-        stack = [node for node in reversed(nodes) if type(node) in _CONTAINERS]
+        stack = [node for node in reversed(nodes) if type(node) in CONTAINERS]
         while stack:
             node = stack.pop()
             if type(node) is tuple:
@@ -377,8 +375,8 @@ def _scan_names(names: tuple[str, ...]) -> _Move:
                     _push_members(stack, node, names)
                     continue
                 node = node.values()
-            if not _CONTAINERS.isdisjoint(map(type, node)):
-                stack.extend([c for c in reversed(node) if type(c) in _CONTAINERS])
+            if not CONTAINERS.isdisjoint(map(type, node)):
+                stack.extend([c for c in reversed(node) if type(c) in CONTAINERS])
         return found
 
     return scan
@@ -389,7 +387,7 @@ def _push_members(
 ) -> None:
     """Pushes what an object holds, with each named member before all inside it."""
     for name, value in reversed(node.items()):
-        if type(value) in _CONTAINERS:
+        if type(value) in CONTAINERS:
             stack.append(value)
         if name in names:
             stack.append((value,) * names.count(name))

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 Compare: TypeAlias = Callable[[Any, Any], bool]
 
-_CONTAINERS = frozenset((dict, list))
+CONTAINERS = frozenset((dict, list))
+"""The kinds of values that hold others."""
 _NUMBERS = frozenset((int, float))
 _EPSILON = 2.2204460492503131e-16
 _NUMBER_TEXT = re.compile(
@@ -23,12 +24,12 @@ def equal(left: Any, right: Any) -> bool:
     """Whether two scalars of one kind, or two numbers, are equal."""
     if type(left) is float or type(right) is float:
         return {type(left), type(right)} <= _NUMBERS and _close(left, right)
-    same = type(left) is type(right) and type(left) not in _CONTAINERS
+    same = type(left) is type(right) and type(left) not in CONTAINERS
     return same and bool(left == right)
 
 
 def _strictly_differ(left: Any, right: Any) -> bool:
-    if type(left) in _CONTAINERS or type(right) in _CONTAINERS:
+    if type(left) in CONTAINERS or type(right) in CONTAINERS:
         return False
     return not equal(left, right)
 
@@ -40,7 +41,7 @@ def _close(left: float, right: float) -> bool:
 
 def _order(left: Any, right: Any) -> int | None:
     """Returns -1, 0 or 1 as left is less, equal or greater; None if neither."""
-    if type(left) in _CONTAINERS or type(right) in _CONTAINERS:
+    if type(left) in CONTAINERS or type(right) in CONTAINERS:
         return None
     if left is None or right is None:
         return (left is not None) - (right is not None)
