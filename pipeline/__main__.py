@@ -28,7 +28,7 @@ from pipeline.options import (
     resolve_outputs,
     unknown,
 )
-from pipeline.show import Terminal
+from pipeline.show import Terminal, print_preview, print_problems
 from transforms.errors import MappingError
 
 if TYPE_CHECKING:  # annotations should not load Apache Beam
@@ -163,8 +163,6 @@ def check(flags: argparse.Namespace, inputs: Inputs) -> int:
         for found in problems:
             _write_line(orjson.dumps(found._asdict()))
     else:
-        from pipeline.show import print_problems
-
         console = Terminal()
         print_problems(console, problems)
         warnings = len(problems) - errors
@@ -190,7 +188,6 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
     mappings.raise_errors()
     from pipeline.preview import json_lines
     from pipeline.preview import preview as look
-    from pipeline.show import print_preview
 
     found = look(
         mappings,
@@ -219,7 +216,6 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
     mappings = _load(inputs)
     mappings.raise_errors()
     from pipeline.launch import launch
-    from pipeline.show import print_problems
     from pipeline.summary import dead_letters, print_summary
 
     errors = Terminal(stderr=True)
@@ -304,10 +300,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"vitalbeam: {error}\n")
     except MappingError as error:
-        from pipeline.show import print_problems
-
         print_problems(Terminal(stderr=True), error.problems)
-        sys.stderr.write(f"vitalbeam: {len(error.problems)} errors in the mapping\n")
+        count = _many(len(error.problems), "error")
+        sys.stderr.write(f"vitalbeam: {count} in the mapping\n")
     except BrokenPipeError:
         _settle_stdout()
         return 128 + 13

@@ -280,7 +280,7 @@ def test_a_broken_mapping_stops_the_launch_with_status_2(
     assert (status, stdout) == (2, "")
     lines = err.splitlines()
     assert lines[0].startswith(f"{broken}:8:43: error: ")
-    assert lines[-1] == "vitalbeam: 1 errors in the mapping"
+    assert lines[-1] == "vitalbeam: 1 error in the mapping"
     assert not (tmp_path / "out").exists()
 
 
