@@ -23,11 +23,14 @@ find_python() {
 }
 
 # set_up EXTRA: installs the project with an extra, unless that was done already for
-# this very pyproject.toml.
+# this very pyproject.toml; dev holds all that the other extra does.
 set_up() {
-  local extra=$1 python stamp
-  stamp="$venv/.$extra-$(cksum <"$here/pyproject.toml" | tr ' ' '-')"
-  [ -e "$stamp" ] && return
+  local extra=$1 python stamp state
+  state=$(cksum <"$here/pyproject.toml" | tr ' ' '-')
+  stamp="$venv/.$extra-$state"
+  if [ -e "$stamp" ] || [ -e "$venv/.dev-$state" ]; then
+    return
+  fi
   if [ ! -x "$venv/bin/python" ]; then
     python=$(find_python)
     echo "Setting up $venv (once; about a minute) ..." >&2
