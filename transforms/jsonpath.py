@@ -3,6 +3,7 @@
     path = compile_path("$..[?(@heartRate)]")
     path.find(document)      # every match, in document order
     path.select(document)    # the only match, or MISSING
+    path.locate(document)    # every match and where it stands
 
 A document is what `orjson.loads` returns: dict, list, str, int, float, bool, None. The
 rules are those of Newtonsoft's `SelectTokens`
@@ -18,488 +19,207 @@ rules are those of Newtonsoft's `SelectTokens`
 - Equality wants the same kind; integers and floats compare as numbers, floats with
   Newtonsoft's tolerance. A text never equals a number.
 - Order: null comes before everything; of a text and a number, or a truth value and
-  anything, the text is read as the other's kind. A text that cannot be read so makes
-  the comparison false, where Newtonsoft throws and the message is lost.
-- `=~` searches a text with Python's `re`, whose patterns are nearly those of .NET.
-- A text that looks like a date is a text; Newtonsoft would make it a date.
+  anything, the text is read as the other's kind.
+- `=~` searches a text with the `regex` library, whose patterns are those of .NET but
+  for details (`transforms.jsonpath_regex`).
+
+Unless MedTech's ways are asked for (`transforms.jsonpath_medtech`), `&&` binds tighter
+than `||`, a text that cannot be read as a number makes an order with one false, and a
+text that looks like a date is a text.
+
+Work is bounded: it is linear in the size of the document, or it is counted.
 """
 
-import enum
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from transforms.jsonpath_syntax import (
-    Comparison,
-    Condition,
-    Exists,
-    Filter,
-    Indexes,
-    JsonPathError,
-    Literal,
-    Names,
-    Path,
-    Regex,
-    Slice,
-    Step,
-    Wildcard,
-    parse,
+from transforms.evaluation import MISSING, Difference, Missing, MultipleTokensError
+from transforms.jsonpath_differences import differences
+from transforms.jsonpath_functions import Functions, Getter, getter
+from transforms.jsonpath_medtech import comparisons
+from transforms.jsonpath_syntax import JsonPathError, parse
+from transforms.jsonpath_traits import (
+    is_linear,
+    is_single,
+    names,
+    nests_filters,
+    never,
     required_names,
 )
-from transforms.jsonpath_values import COMPARISONS, CONTAINERS, Compare, equal
+from transforms.jsonpath_tree import Path
+from transforms.jsonpath_values import COMPARISONS, Comparisons
+from transforms.jsonpath_walk import Located, Node, Walk, locate
+from transforms.jsonpath_work import MOST_STEPS, Work
 
 __all__ = [
     "MISSING",
     "JsonPath",
     "JsonPathError",
+    "Located",
     "Missing",
     "MultipleTokensError",
     "compile_path",
 ]
 
+_Find = Callable[[Any], list[Any]]
+_Walk = Callable[[Any], Iterator[Node]]
 
-class Missing(enum.Enum):
-    """The type of `MISSING`."""
-
-    MISSING = "missing"
-
-
-MISSING: Final = Missing.MISSING
-"""What `JsonPath.select` returns where nothing matches; JSON's null is a match."""
-
-_Getter: TypeAlias = Callable[[Any], Any]
-"""From a node to the only node of a path of names and indexes, or `MISSING`."""
-_Finder: TypeAlias = Callable[[Any, Any], list[Any]]
-"""From the candidate of a filter and the document to the nodes of a path."""
-_Move: TypeAlias = Callable[[list[Any], Any], list[Any]]
-"""From nodes and document to the nodes one step on."""
-_Test: TypeAlias = Callable[[Any, Any], bool]
-"""Whether a candidate passes, given the document."""
-
-
-class MultipleTokensError(ValueError):
-    """A path found several values where exactly one is wanted."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(text)
-
-    def __str__(self) -> str:
-        return f"the path {self.text} matches more than one value"
+_STEPS_PER_PLACE = 8
+"""How much more memory a place takes than a step takes time."""
 
 
 class JsonPath:
-    """A compiled path; equal paths have the same text and reading of `&&` and `||`.
+    """A compiled path; equal paths have the same text and the same reading.
+
+    Args:
+        text: the path.
+        medtech: whether it is evaluated as MedTech does, to the letter. Documents may
+            then hold `DateToken`s.
 
     Raises:
         JsonPathError: the text is no JSONPath of this dialect.
     """
 
-    __slots__ = ("find", "required_names", "right_nested", "select", "text")
+    __slots__ = (
+        "_walk",
+        "differences",
+        "find",
+        "medtech",
+        "names",
+        "never",
+        "required_names",
+        "select",
+        "text",
+        "whole",
+    )
 
     text: str
-    right_nested: bool
-    find: Callable[[Any], list[Any]]
-    """All matches of a document, in Newtonsoft's order."""
-    select: Callable[[Any], Any]
-    """The only match of a document or `MISSING`; raises `MultipleTokensError`."""
+    medtech: bool
+    find: _Find
+    """All matches of a document, in Newtonsoft's order; raises `EvaluationError`."""
+    select: Getter
+    """The only match of a document or `MISSING`; raises `EvaluationError`, of several
+    matches `MultipleTokensError`."""
+    names: frozenset[str]
+    """Every name of a member that the path mentions, in its filters too."""
     required_names: frozenset[str]
     """Names of members that every document with a match has, at whatever depth."""
+    whole: bool
+    """Whether evaluating may take as long as the document is large."""
+    never: str
+    """Why the path finds nothing in any object; empty if it may find something."""
+    differences: tuple[Difference, ...]
+    """Places that are read otherwise under `--compat=medtech`."""
 
-    def __init__(self, text: str, right_nested: bool = False) -> None:
-        path = parse(text, right_nested=right_nested)
+    def __init__(self, text: str, medtech: bool = False) -> None:
+        path = parse(text, medtech=medtech)
         self.text = text
-        self.right_nested = right_nested
+        self.medtech = medtech
+        self.names = names(path)
         self.required_names = required_names(path)
+        self.whole = not is_single(path)
+        self.never = never(path)
+        self.differences = differences(path)
+        compared = comparisons(text) if medtech else COMPARISONS
+        self._walk = _walk(path, text, compared)
         # Functions on the object rather than methods: one call less per message.
-        self.find, self.select = _compile(path, text)
+        self.find, self.select = _compile(path, text, compared, self._walk)
+
+    def locate(self, document: Any) -> list[Located]:
+        """All matches of a document, as `find` has them, and where they stand.
+
+        Raises:
+            WorkError: finding them takes too much work, or telling where they stand.
+            EvaluationError: a comparison fails.
+        """
+        work = Work(self.text)
+        found = []
+        for node in self._walk(document):
+            located = locate(node)
+            work.spend(_STEPS_PER_PLACE + len(located.path))
+            found.append(located)
+        return found
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, JsonPath):
             return NotImplemented
-        return (self.text, self.right_nested) == (other.text, other.right_nested)
+        return (self.text, self.medtech) == (other.text, other.medtech)
 
     def __hash__(self) -> int:
-        return hash((self.text, self.right_nested))
+        return hash((self.text, self.medtech))
 
     def __repr__(self) -> str:
-        flag = ", right_nested=True" if self.right_nested else ""
+        flag = ", medtech=True" if self.medtech else ""
         return f"compile_path({self.text!r}{flag})"
 
     def __reduce__(self) -> tuple[type["JsonPath"], tuple[str, bool]]:
         # Closures do not pickle; Beam ships the text and each worker compiles it.
-        return JsonPath, (self.text, self.right_nested)
+        return JsonPath, (self.text, self.medtech)
 
 
-def compile_path(text: str, *, right_nested: bool = False) -> JsonPath:
+def compile_path(text: str, *, medtech: bool = False) -> JsonPath:
     """Compiles the text of a JSONPath.
 
     Args:
         text: the path.
-        right_nested: whether a change between `&&` and `||` nests to the right, as
-            Newtonsoft has it; otherwise `&&` binds tighter.
+        medtech: whether it is evaluated as MedTech does, to the letter: `&&` and `||`
+            nest to the right, texts that look like times are dates, and an order that
+            needs a conversion that is impossible is an error.
 
     Raises:
         JsonPathError: the text is no JSONPath of this dialect.
     """
-    return JsonPath(text, right_nested)
+    return JsonPath(text, medtech)
 
 
-def _compile(path: Path, text: str) -> tuple[Callable[[Any], list[Any]], _Getter]:
-    keys, rest = _split(path)
+def _compile(
+    path: Path, text: str, compared: Comparisons, walk: _Walk
+) -> tuple[_Find, Getter]:
+    keys, rest = path.divide()
     if not rest:
-        get = _getter(keys)
+        return _find_one(getter(keys)), getter(keys)
 
-        def find_one(document: Any) -> list[Any]:
-            value = get(document)
-            return [] if value is MISSING else [value]
+    def find_nodes(document: Any) -> list[Any]:
+        return [node[0] for node in walk(document)]
 
-        return find_one, get
-
-    nodes_of = _nodes(path)
+    medtech = compared is not COMPARISONS
+    # A filter in a filter may fail, or settle the outer one before it would.
+    if not is_linear(path) or (medtech and nests_filters(path)):
+        return find_nodes, _select(find_nodes, text)
+    finder = Functions(compared, fails=medtech).finder(path)
 
     def find(document: Any) -> list[Any]:
-        return nodes_of(document, document)
-
-    def select(document: Any) -> Any:
-        nodes = nodes_of(document, document)
-        if len(nodes) > 1:
-            raise MultipleTokensError(text)
-        return nodes[0] if nodes else MISSING
-
-    return find, select
-
-
-def _nodes(path: Path) -> _Finder:
-    keys, rest = _split(path)
-    get = _getter(keys)
-    moves = [_move(step) for step in rest]
-    relative = path.relative
-
-    def nodes_of(candidate: Any, document: Any) -> list[Any]:
-        start = get(candidate if relative else document)
-        if start is MISSING:
-            return []
-        nodes = [start]
-        for move in moves:
-            nodes = move(nodes, document)
-        return nodes
-
-    return nodes_of
-
-
-# Steps that lead to at most one node need no lists.
-
-
-def _split(path: Path) -> tuple[tuple[str | int, ...], tuple[Step, ...]]:
-    """Divides a path into its leading names and indexes, and the steps after them."""
-    keys: list[str | int] = []
-    for step in path.steps:
-        if isinstance(step, Names) and len(step.names) == 1 and not step.scan:
-            keys.append(step.names[0])
-        elif isinstance(step, Indexes) and len(step.indexes) == 1:
-            keys.append(step.indexes[0])
-        else:
-            break
-    return tuple(keys), path.steps[len(keys) :]
-
-
-def _getter(keys: tuple[str | int, ...]) -> _Getter:
-    if not keys:
-        return lambda node: node
-    kinds: list[Any] = [dict if isinstance(key, str) else list for key in keys]
-    if list in kinds:
-        return _walker(tuple(zip(keys, kinds, strict=True)))
-    if len(keys) == 1:
-        return _member(str(keys[0]))
-
-    def chain(node: Any) -> Any:
-        # A name on anything but an object raises TypeError: no need to look first.
         try:
-            for name in keys:
-                node = node[name]
-        except (KeyError, TypeError):
-            return MISSING
-        return node
+            return finder(document, document)
+        except TimeoutError:
+            # A regular expression is slow: begin again, and count.
+            return find_nodes(document)
 
-    return chain
-
-
-def _member(name: str) -> _Getter:
-    def member(node: Any) -> Any:
-        return node.get(name, MISSING) if type(node) is dict else MISSING
-
-    return member
+    return find, _select(find, text)
 
 
-def _walker(steps: tuple[tuple[Any, Any], ...]) -> _Getter:
-    def walk(node: Any) -> Any:
-        for key, kind in steps:
-            # An index on a text would find a character.
-            if type(node) is not kind:
-                return MISSING
-            try:
-                node = node[key]
-            except LookupError:
-                return MISSING
-        return node
+def _find_one(get: Getter) -> _Find:
+    def find_one(document: Any) -> list[Any]:
+        value = get(document)
+        return [] if value is MISSING else [value]
+
+    return find_one
+
+
+def _select(find: _Find, text: str) -> Getter:
+    def select(document: Any) -> Any:
+        found = find(document)
+        if len(found) > 1:
+            raise MultipleTokensError(text)
+        return found[0] if found else MISSING
+
+    return select
+
+
+def _walk(path: Path, text: str, compared: Comparisons) -> _Walk:
+    steps = float("inf") if is_linear(path) else MOST_STEPS
+
+    def walk(document: Any) -> Iterator[Node]:
+        return Walk(document, compared, Work(text, steps)).find(path)
 
     return walk
-
-
-# Steps.
-
-
-def _move(step: Step) -> _Move:
-    if isinstance(step, Filter):
-        return _filter(step)
-    if isinstance(step, Names):
-        return _scan_names(step.names) if step.scan else _names(step.names)
-    if isinstance(step, Wildcard):
-        return _scan_nodes(lambda node, root: True) if step.scan else _members
-    if isinstance(step, Indexes):
-        return _indexes(step.indexes)
-    if isinstance(step, Slice):
-        return _slice(slice(step.start, step.stop, step.step))
-    return _items
-
-
-def _names(names: tuple[str, ...]) -> _Move:
-    if len(names) > 1:
-        return lambda nodes, root: [
-            node[name]
-            for node in nodes
-            if type(node) is dict
-            for name in names
-            if name in node
-        ]
-    (only,) = names
-    return lambda nodes, root: [
-        node[only] for node in nodes if type(node) is dict and only in node
-    ]
-
-
-def _members(nodes: list[Any], root: Any) -> list[Any]:
-    return [value for node in nodes if type(node) is dict for value in node.values()]
-
-
-def _items(nodes: list[Any], root: Any) -> list[Any]:
-    return [item for node in nodes if type(node) is list for item in node]
-
-
-def _indexes(indexes: tuple[int, ...]) -> _Move:
-    return lambda nodes, root: [
-        node[index]
-        for node in nodes
-        if type(node) is list
-        for index in indexes
-        if index < len(node)
-    ]
-
-
-def _slice(part: slice) -> _Move:
-    return lambda nodes, root: [
-        item for node in nodes if type(node) is list for item in node[part]
-    ]
-
-
-def _filter(step: Filter) -> _Move:
-    condition = step.condition
-    test = _condition(condition)
-    if not step.scan:
-        return lambda nodes, root: [
-            item
-            for node in nodes
-            if type(node) is list
-            for item in node
-            if test(item, root)
-        ]
-    if condition.fold([_wants_object(test) for test in condition.tests]):
-        return _scan_objects(test)
-    return _scan_nodes(test)
-
-
-# Scans: nodes in document order, each before its children, without recursion.
-
-
-def _scan_nodes(test: _Test) -> _Move:
-    def scan(nodes: list[Any], root: Any) -> list[Any]:
-        found = []
-        stack = nodes[::-1]
-        while stack:
-            node = stack.pop()
-            if test(node, root):
-                found.append(node)
-            if type(node) is dict:
-                stack.extend(reversed(node.values()))
-            elif type(node) is list:
-                stack.extend(reversed(node))
-        return found
-
-    return scan
-
-
-def _scan_objects(test: _Test) -> _Move:
-    """Scans for a test that only an object can pass."""
-
-    def scan(nodes: list[Any], root: Any) -> list[Any]:
-        found = []
-        stack = [node for node in reversed(nodes) if type(node) in CONTAINERS]
-        while stack:
-            node = stack.pop()
-            if type(node) is dict:
-                if test(node, root):
-                    found.append(node)
-                node = node.values()
-            # Most nodes are leaves: finding that out without a Python loop pays.
-            if not CONTAINERS.isdisjoint(map(type, node)):
-                stack.extend([c for c in reversed(node) if type(c) in CONTAINERS])
-        return found
-
-    return scan
-
-
-def _scan_names(names: tuple[str, ...]) -> _Move:
-    wanted = frozenset(names)
-
-    def scan(nodes: list[Any], root: Any) -> list[Any]:
-        found: list[Any] = []
-        stack = [node for node in reversed(nodes) if type(node) in CONTAINERS]
-        while stack:
-            node = stack.pop()
-            if type(node) is tuple:
-                # No document holds tuples: this is a match that waited for its turn.
-                found.extend(node)
-                continue
-            if type(node) is dict:
-                if not node.keys().isdisjoint(wanted):
-                    _push_members(stack, node, names)
-                    continue
-                node = node.values()
-            if not CONTAINERS.isdisjoint(map(type, node)):
-                stack.extend([c for c in reversed(node) if type(c) in CONTAINERS])
-        return found
-
-    return scan
-
-
-def _push_members(
-    stack: list[Any], node: dict[str, Any], names: tuple[str, ...]
-) -> None:
-    """Pushes what an object holds, with each named member before all inside it."""
-    for name, value in reversed(node.items()):
-        if type(value) in CONTAINERS:
-            stack.append(value)
-        if name in names:
-            stack.append((value,) * names.count(name))
-
-
-# Filters.
-
-
-def _wants_object(test: Exists | Comparison) -> bool:
-    sides = (test.path,) if isinstance(test, Exists) else (test.left, test.right)
-    for side in sides:
-        if isinstance(side, Path) and side.relative and side.steps:
-            first = side.steps[0]
-            if isinstance(first, Names | Wildcard) and not first.scan:
-                return True
-    return False
-
-
-def _condition(condition: Condition) -> _Test:
-    tests = [_test(test) for test in condition.tests]
-    if len(tests) == 1:
-        return tests[0]
-    if condition.right_nested:
-        return _nest(tests, condition.operators)
-    groups = condition.groups(tests)
-    every = [group[0] if len(group) == 1 else _all(group) for group in groups]
-    return every[0] if len(every) == 1 else _any(every)
-
-
-def _all(tests: list[_Test]) -> _Test:
-    def all_pass(node: Any, root: Any) -> bool:
-        for test in tests:
-            if not test(node, root):
-                return False
-        return True
-
-    return all_pass
-
-
-def _any(tests: list[_Test]) -> _Test:
-    def any_passes(node: Any, root: Any) -> bool:
-        for test in tests:
-            if test(node, root):
-                return True
-        return False
-
-    return any_passes
-
-
-def _nest(tests: list[_Test], operators: tuple[str, ...]) -> _Test:
-    """Joins tests so that each operator covers all that is right of it."""
-    last = tests[-1]
-    deciding = [
-        (test, operator == "||")
-        for test, operator in zip(tests[:-1], operators, strict=True)
-    ]
-
-    def nested(node: Any, root: Any) -> bool:
-        # False before && or true before || settles it, whatever stands to the right.
-        for test, decides in deciding:
-            if test(node, root) is decides:
-                return decides
-        return last(node, root)
-
-    return nested
-
-
-def _test(test: Exists | Comparison) -> _Test:
-    if isinstance(test, Exists):
-        return _exists(test.path)
-    compare = COMPARISONS[test.operator]
-    left, right = test.left, test.right
-    if isinstance(left, Path) and left.relative and not isinstance(right, Path):
-        keys, rest = _split(left)
-        if not rest:
-            value = right.pattern if isinstance(right, Regex) else right.value
-            return _compares(_getter(keys), compare, value)
-    lefts, rights = _side(left), _side(right)
-
-    def any_pair(node: Any, root: Any) -> bool:
-        others = rights(node, root)
-        return any(compare(a, b) for a in lefts(node, root) for b in others)
-
-    return any_pair
-
-
-def _exists(path: Path) -> _Test:
-    keys, rest = _split(path)
-    if path.relative and not rest:
-        if len(keys) == 1 and isinstance(keys[0], str):
-            name = keys[0]
-            return lambda node, root: type(node) is dict and name in node
-        get = _getter(keys)
-        return lambda node, root: get(node) is not MISSING
-    nodes_of = _nodes(path)
-    return lambda node, root: bool(nodes_of(node, root))
-
-
-def _compares(get: _Getter, compare: Compare, value: Any) -> _Test:
-    if compare is equal and isinstance(value, str):
-        # Nothing but a text equals a text, in Python too.
-        return lambda node, root: bool(get(node) == value)
-
-    def compares(node: Any, root: Any) -> bool:
-        found = get(node)
-        return found is not MISSING and compare(found, value)
-
-    return compares
-
-
-def _side(side: Path | Literal | Regex) -> _Finder:
-    if isinstance(side, Path):
-        return _nodes(side)
-    value = [side.pattern if isinstance(side, Regex) else side.value]
-    return lambda node, root: value

@@ -6,15 +6,22 @@ value, with Newtonsoft's tolerance
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from transforms.jsonpath_regex import Pattern
+
 Compare: TypeAlias = Callable[[Any, Any], bool]
+Comparisons: TypeAlias = Mapping[str, Compare]
+"""What each operator of a filter says of its two sides."""
 
 CONTAINERS = frozenset((dict, list))
 """The kinds of values that hold others."""
 _NUMBERS = frozenset((int, float))
 _EPSILON = 2.2204460492503131e-16
+LONGEST_NUMBER = 400
+"""No text is read as a number or truth value beyond this length: comparing one value
+with every node of a document must not cost the product of their sizes."""
 _NUMBER_TEXT = re.compile(
     r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*"
 )
@@ -23,7 +30,7 @@ _NUMBER_TEXT = re.compile(
 def equal(left: Any, right: Any) -> bool:
     """Whether two scalars of one kind, or two numbers, are equal."""
     if type(left) is float or type(right) is float:
-        return {type(left), type(right)} <= _NUMBERS and _close(left, right)
+        return {type(left), type(right)} <= _NUMBERS and close(left, right)
     same = type(left) is type(right) and type(left) not in CONTAINERS
     return same and bool(left == right)
 
@@ -34,7 +41,8 @@ def _strictly_differ(left: Any, right: Any) -> bool:
     return not equal(left, right)
 
 
-def _close(left: float, right: float) -> bool:
+def close(left: float, right: float) -> bool:
+    """Whether two numbers are equal but for the noise of floating point."""
     tolerance = (abs(left) + abs(right) + 10.0) * _EPSILON
     return left == right or abs(left - right) < tolerance
 
@@ -52,7 +60,7 @@ def _order(left: Any, right: Any) -> int | None:
         left, right = read(left), read(right)
         if left is None or right is None:
             return None
-        if float in (type(left), type(right)) and _close(left, right):
+        if float in (type(left), type(right)) and close(left, right):
             return 0
     return int(left > right) - int(left < right)
 
@@ -60,7 +68,7 @@ def _order(left: Any, right: Any) -> int | None:
 def _number(value: Any) -> int | float | None:
     if type(value) is not str:
         return int(value) if type(value) is bool else value
-    if not _NUMBER_TEXT.fullmatch(value):
+    if len(value) > LONGEST_NUMBER or not _NUMBER_TEXT.fullmatch(value):
         return None
     digits = value.strip().lstrip("+-")
     # More digits than 64 bits hold are a float, as in a JSON document.
@@ -69,21 +77,31 @@ def _number(value: Any) -> int | float | None:
 
 def _truth(value: Any) -> bool | None:
     if type(value) is str:
-        return {"true": True, "false": False}.get(value.strip().lower())
+        return truth_of(value)
     return bool(value)
 
 
-def _matches(value: Any, pattern: re.Pattern[str]) -> bool:
-    # The only place where a pattern of a mapping meets a text of a message: a bound
-    # on patterns that take exponential time belongs here.
-    return type(value) is str and pattern.search(value) is not None
+def truth_of(text: str) -> bool | None:
+    """The truth value that a text names, None if it names none."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    return {"true": True, "false": False}.get(text.strip().lower())
+
+
+def matches(value: Any, pattern: Pattern) -> bool:
+    """Whether a value is a text that a pattern matches somewhere.
+
+    Raises:
+        TimeoutError: finding out takes unusually long.
+    """
+    return type(value) is str and pattern.quickly_finds(value)
 
 
 def _ordered(*accepted: int) -> Compare:
     return lambda left, right: _order(left, right) in accepted
 
 
-COMPARISONS: dict[str, Compare] = {
+COMPARISONS: Comparisons = {
     "==": equal,
     "===": equal,
     "!=": lambda left, right: not equal(left, right),
@@ -92,6 +110,6 @@ COMPARISONS: dict[str, Compare] = {
     "<=": _ordered(-1, 0),
     ">": _ordered(1),
     ">=": _ordered(0, 1),
-    "=~": _matches,
+    "=~": matches,
 }
-"""What each operator of a filter says of its two sides."""
+"""The usual reading: what has no order is in none."""
