@@ -266,9 +266,9 @@ def optional(expression):
     return [{"valueName": "v", "valueExpression": expression}]
 
 
-def admitted(value_type, measurement):
+def admitted(value_type, measurement, period=0):
     value = {"valueType": value_type, "valueName": "hr", "defaultPeriod": 1}
-    template = {"typeName": "hr", "codes": [], "value": value}
+    template = {"typeName": "hr", "codes": [], "value": value, "periodInterval": period}
     container = {"templateType": "CodeValueFhir", "template": template}
     document = {"templateType": "CollectionFhir", "template": [container]}
     admission = Admission(FhirMapping.from_json(json.dumps(document)))
@@ -350,14 +350,13 @@ FAILURES = [
             "fromUnixTimestampMs(Body.hr)",
             "sum(Body.list)",
             "sort(Body.list)",
-            "sort_by([Body, `1`], &hr)",
+            "sort_by(Body.list, &@)",
             "max_by(Body.list, &@)",
             "join(Body.hr, Body.list)",
             "contains(Body.hr, `1`)",
             "merge(Body, Body.hr)",
             "keys(Body.hr)",
             "map(&add(@, `1`), Body.list)",
-            "Body.list[::0]",
         )
     ),
     (
@@ -375,6 +374,17 @@ FAILURES = [
     (
         "FhirDataMappingException",
         lambda: admitted("SampledData", SECRET_MEASUREMENT),
+    ),
+    (
+        "CorrelationIdNotDefinedException",
+        lambda: admitted("String", SECRET_MEASUREMENT._replace(correlation=" "), -1),
+    ),
+    (
+        "TooMuchWork",
+        lambda: normalized(
+            {**SECRET, "hr": "a" * 60 + MARKER},
+            typeMatchExpression="$..[?(@hr =~ /^(a|a)+$/)]",
+        ),
     ),
 ]
 

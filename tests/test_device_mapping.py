@@ -98,11 +98,12 @@ def test_a_calculated_template_is_compiled(spelling):
     assert expressions == {
         "match": ("$..[?(@hr)]", "JsonPath", "f.json:3"),
         "device": ("Body.id", "JmesPath", "f.json:4"),
-        "timestamp": ("$.at", "JsonPath", "f.json:5"),
         "patient": ("$.p", "JsonPath", "f.json:6"),
         "encounter": ("$.e", "JsonPath", "f.json:6"),
         "correlation": ("$.c", "JsonPath", "f.json:7"),
     }
+    (timestamp,) = template.timestamps
+    assert (timestamp.text, timestamp.location) == ("$.at", "f.json:5")
     assert [
         (value.name, value.expression.text, value.required) for value in template.values
     ] == [("v", "$.v", False), ("w", "w", True)]
@@ -182,12 +183,12 @@ _LANGUAGE = "the language must be JsonPath or JmesPath"
             [
                 error(
                     "Could not find member 'patientExpression' on object of type"
-                    " 'CalculatedContentTemplate'",
+                    " 'CalculatedFunctionContentTemplate'",
                     "did you mean patientIdExpression?",
                 ),
                 error(
                     "Could not find member 'x' on object of type"
-                    " 'CalculatedContentTemplate'"
+                    " 'CalculatedFunctionContentTemplate'"
                 ),
             ],
         ),
@@ -355,32 +356,9 @@ def test_every_error_of_a_template_is_told_at_its_place(template, expected):
     check(collection(calculated(template)), expected)
 
 
-_UNSUPPORTED = "write it as CalculatedContent: paths then begin at $.matchedToken"
-
-
 @pytest.mark.parametrize(
     ("given", "message", "suggestion"),
     [
-        (
-            "JsonPathContent",
-            "template type JsonPathContent is not supported by this version",
-            _UNSUPPORTED,
-        ),
-        (
-            "jsonPathContentTemplate",
-            "template type JsonPathContent is not supported by this version",
-            _UNSUPPORTED,
-        ),
-        (
-            "IotJsonPathContent",
-            "template type IotJsonPathContent is not supported by this version",
-            _UNSUPPORTED,
-        ),
-        (
-            "IotCentralJsonPathContent",
-            "template type IotCentralJsonPathContent is not supported by this version",
-            _UNSUPPORTED,
-        ),
         (
             "CalculatedContentTemplate",
             "No match found for template type CalculatedContentTemplate.",
@@ -390,6 +368,11 @@ _UNSUPPORTED = "write it as CalculatedContent: paths then begin at $.matchedToke
             "CollectionContent",
             "No match found for template type CollectionContent.",
             "did you mean CalculatedContent?",
+        ),
+        (
+            "IotCentralJsonPathContentTemplate",
+            "No match found for template type IotCentralJsonPathContentTemplate.",
+            "did you mean IotCentralJsonPathContent?",
         ),
         ("", "No match found for template type .", ""),
     ],
@@ -425,8 +408,9 @@ def test_a_root_that_is_no_device_mapping_is_an_error(text, expected):
 
 def test_a_bad_template_is_left_out_and_the_others_are_compiled():
     good = calculated(f"{{{NEEDED}}}")
+    other = calculated(f"{{{NEEDED}}}".replace("$..[?(@hr)]", "$..[?(@rr)]"))
     bad = calculated(f"{{{MATCH}, {DEVICE}, {TIME}}}")
-    mapping, findings = load_device_mapping(collection(bad, good, bad, good), "f.json")
+    mapping, findings = load_device_mapping(collection(bad, good, bad, other), "f.json")
 
     assert [template.location for template in mapping.templates] == [
         "f.json:5",
@@ -479,7 +463,7 @@ def test_a_gate_is_a_name_that_every_matching_message_holds(match, gates):
     assert [found.gates for found in mapping.templates] == [gates]
 
 
-def test_jmespath_matches_have_no_gate():
+def test_jmespath_matches_have_gates_too():
     text = collection(
         calculated(
             f'{{{NEEDED}, "typeMatchExpression":'
@@ -488,7 +472,7 @@ def test_jmespath_matches_have_no_gate():
     )
     (template,) = load_device_mapping(text, "f.json")[0].templates
 
-    assert template.gates == ()
+    assert template.gates == (b'"hr"',)
 
 
 @pytest.mark.parametrize(

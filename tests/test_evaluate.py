@@ -301,7 +301,9 @@ def test_a_zoneless_time_is_rejected(time):
 
     error = IncompatibleDataError(
         "Unable to read [TimestampExpression]: the time has no zone",
-        "have the device send an offset, e.g. 2026-10-04T07:12:31+02:00 or Z",
+        "have the device send an offset, e.g. 2026-10-04T07:12:31+02:00 or Z; or name"
+        ' the zone: toUtc(…, zone) or "zonelessTime" in the template, or'
+        " --zoneless_time",
         "$.matchedToken.at",
     )
     assert evaluate(message, {}) == ([], [letter(error, message)], 0)

@@ -1,7 +1,8 @@
 """JSON tokens to text, and text to numbers.
 
 The rules are those of MedTech's normalization (a value is text until the FHIR mapping
-says what it becomes), with booleans in JSON's spelling.
+says what it becomes): `to_text` with booleans in JSON's spelling, `to_medtech_text` to
+the letter.
 """
 
 import re
@@ -9,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
-from transforms.jsonpath import MISSING
+from transforms.date_token import DateToken
+from transforms.evaluation import MISSING
 
 _WHOLE_LIMIT = 2**63
 
@@ -46,6 +48,22 @@ def to_text(token: Any) -> str | None:
         return "true" if token else "false"
     msg = f"an {'array' if kind is list else 'object'} has no text"
     raise ConversionError(msg)
+
+
+def to_medtech_text(token: Any) -> str | None:
+    """The text of a JSON token as .NET's invariant culture writes it.
+
+    Raises:
+        ConversionError: objects, arrays, and whole numbers beyond 64 bits.
+    """
+    if type(token) is bool:
+        return "True" if token else "False"
+    if type(token) is DateToken:
+        return token.text
+    if type(token) is float and not isfinite(token):
+        infinity = "-Infinity" if token < 0 else "Infinity"
+        return "NaN" if token != token else infinity
+    return to_text(token)
 
 
 def _float_text(number: float) -> str:

@@ -117,19 +117,36 @@ def measurement_document(measurement: Measurement) -> dict[str, object]:
 
     https://learn.microsoft.com/azure/healthcare-apis/iot/overview-of-device-data-processing-stages
     """
-    ingested = measurement.ingested_at
-    return {
+    ingested, ended = measurement.ingested_at, measurement.ended_at
+    document: dict[str, object] = {
         "type": measurement.type,
-        "occurrenceTimeUtc": iso_instant(measurement.occurred_at),
+        "occurrenceTimeUtc": iso_instant(
+            measurement.occurred_at, tick=measurement.tick
+        ),
         "ingestionTimeUtc": None if ingested is None else iso_instant(ingested),
         "deviceId": measurement.device,
         "patientId": measurement.patient,
         "encounterId": measurement.encounter,
         "correlationId": measurement.correlation,
-        "properties": [
-            {"name": name, "value": value} for name, value in measurement.values
-        ],
+        "properties": _properties(measurement),
     }
+    # What MedTech's schema lacks stands there only if there is any of it.
+    if ended is not None:
+        document["endTimeUtc"] = iso_instant(ended)
+    if measurement.record is not None:
+        document["identifier"] = measurement.record
+    return document
+
+
+def _properties(measurement: Measurement) -> list[dict[str, str | None]]:
+    flags = dict(measurement.flags)
+    properties: list[dict[str, str | None]] = []
+    for name, value in measurement.values:
+        flag = flags.pop(name, None)
+        marked = {} if flag is None else {"flag": flag}
+        properties.append({"name": name, "value": value, **marked})
+    absent = ({"name": n, "value": None, "flag": f} for n, f in flags.items())
+    return [*properties, *absent]
 
 
 def measurement_letter(

@@ -128,3 +128,15 @@ class FhirDataMappingError(RecordError):
     """A value cannot be put into the FHIR resource that the mapping asks for."""
 
     name = "FhirDataMappingException"
+
+
+class CorrelationIdNotDefinedError(RecordError):
+    """The FHIR mapping groups by correlation id, and the measurement has none."""
+
+    name = "CorrelationIdNotDefinedException"
+
+
+class TooMuchWorkError(RecordError):
+    """Evaluating the mapping on the message would take unbounded time."""
+
+    name = "TooMuchWork"

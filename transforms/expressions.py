@@ -11,9 +11,11 @@ from transforms.errors import (
     NormalizationDataMappingError,
     RecordError,
     TemplateExpressionError,
+    TooMuchWorkError,
 )
-from transforms.jmespath_expression import EvaluationError, JmesPath
-from transforms.jsonpath import MISSING, JsonPath, MultipleTokensError
+from transforms.evaluation import EvaluationError, MultipleTokensError, WorkError
+from transforms.jmespath_expression import JmesPath
+from transforms.jsonpath import JsonPath
 
 JSON_PATH = "JsonPath"
 JMES_PATH = "JmesPath"
@@ -34,47 +36,40 @@ class Expression:
         self.location = location
         self.text = compiled.text
         # Functions on the object, not methods around them: they run for every message.
-        self.select: Callable[[Any], Any]
+        self.select: Callable[[Any], Any] = compiled.select
         """The one token an expression stands for, `MISSING` if there is none; raises
-        `MultipleTokensError` and `EvaluationError`."""
-        self.find: Callable[[Any], list[Any]]
+        `EvaluationError`."""
+        self.find: Callable[[Any], list[Any]] = compiled.find
         """All tokens an expression matches, in document order; raises
         `EvaluationError`."""
-        if isinstance(compiled, JsonPath):
-            self.select, self.find = compiled.select, compiled.find
-        else:
-            self.select, self.find = _select_with(compiled), _find_with(compiled)
 
 
-def _select_with(compiled: JmesPath) -> Callable[[Any], Any]:
-    def select(document: Any) -> Any:
-        token = compiled.search(document)
-        if token is None:
-            return MISSING
-        if compiled.projects and type(token) is list and len(token) > 1:
-            raise MultipleTokensError(compiled.text)
-        return token
+def is_true(tokens: list[Any]) -> bool:
+    """Whether what a condition found lets a message pass.
 
-    return select
-
-
-def _find_with(compiled: JmesPath) -> Callable[[Any], list[Any]]:
-    def find(document: Any) -> list[Any]:
-        token = compiled.search(document)
-        if token is None:
-            return []
-        return token if compiled.projects and type(token) is list else [token]
-
-    return find
+    Null, false, and empty texts, arrays and objects do not, as in JMESPath
+    (https://jmespath.org/specification.html#or-expressions).
+    """
+    return any(
+        token is not None and token is not False and token not in ("", [], {})
+        for token in tokens
+    )
 
 
-def as_record_error(error: MultipleTokensError | EvaluationError) -> RecordError:
+def as_record_error(error: EvaluationError) -> RecordError:
     """What a failed evaluation is as a dead letter."""
     if isinstance(error, MultipleTokensError):
         return TemplateExpressionError(
             "the expression finds several tokens where one is wanted",
             "make the path exact, e.g. start at $.matchedToken, or match each element"
             " in typeMatchExpression",
+            error.text,
+        )
+    if isinstance(error, WorkError):
+        return TooMuchWorkError(
+            error.message,
+            "make the expression more exact: fewer .., nested wildcards and repetitions"
+            " in regular expressions; or send smaller messages",
             error.text,
         )
     return NormalizationDataMappingError(

@@ -96,6 +96,15 @@ def _tail(text: str) -> tuple[int, int | None]:
     return microseconds, -offset if sign == "-" else offset
 
 
+def parse_date(text: str) -> int:
+    """Reads a civil date, `YYYY-MM-DD`, as its midnight as if in UTC.
+
+    Raises:
+        InstantError: it is none.
+    """
+    return _date(text)
+
+
 def parse_instant(text: str) -> tuple[int, int | None]:
     """Reads an ISO 8601 date-time.
 
@@ -173,8 +182,25 @@ def iso_date(instant: int) -> str:
     return _iso_date(instant // DAY)
 
 
-def iso_instant(instant: int, offset_minutes: int = 0) -> str:
+def seventh_digit(text: str) -> int:
+    """The tenths of a microsecond that `parse_instant` cuts off: .NET's ticks.
+
+    >>> seventh_digit("2026-03-01T08:14:55.1234567Z")
+    7
+    """
+    if len(text) < 27 or text[19] not in ".,":
+        return 0
+    digit = text[26]
+    return int(digit) if digit in "0123456789" and text[20:26].isdigit() else 0
+
+
+def iso_instant(instant: int, offset_minutes: int = 0, tick: int = 0) -> str:
     """Writes an instant at an offset, `Z` for zero, without needless fraction digits.
+
+    Args:
+        instant: microseconds since the epoch.
+        offset_minutes: at which the wall clock is written.
+        tick: tenths of a microsecond beyond the instant, 0 to 9.
 
     >>> iso_instant(1791090751500000, 120)
     '2026-10-04T07:12:31.5+02:00'
@@ -182,7 +208,10 @@ def iso_instant(instant: int, offset_minutes: int = 0) -> str:
     # Minutes repeat from reading to reading, and so are worth remembering.
     minute, rest = divmod(instant, MINUTE)
     second, fraction = divmod(rest, 1_000_000)
-    tail = f".{fraction:06}".rstrip("0") if fraction else ""
+    if tick:
+        tail = f".{fraction:06}{tick}"
+    else:
+        tail = f".{fraction:06}".rstrip("0") if fraction else ""
     head = _iso_minute(minute + offset_minutes)
     return f"{head}{_SECONDS[second]}{tail}{_iso_offset(offset_minutes)}"
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
+from transforms.date_token import with_dates
 from transforms.errors import InvalidDataFormatError, MessageTooLargeError
 from transforms.instants import InstantError, parse_instant
 from transforms.model import DeviceMessage
@@ -28,12 +29,15 @@ class Intake:
         largest: bytes; a larger message becomes a dead letter.
         report_unmatched: whether a message without a match becomes a dead letter.
         mapping_version: hash of the two mapping files.
+        medtech: whether texts of a body that look like ISO times become dates, as
+            MedTech's reader makes them.
     """
 
     envelope: Envelope = "auto"
     largest: int = 16_000_000
     report_unmatched: bool = False
     mapping_version: str = ""
+    medtech: bool = False
 
 
 def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
@@ -57,11 +61,15 @@ def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
         raise InvalidDataFormatError(msg, "send a JSON object (or an array of them)")
     mode = intake.envelope
     if mode == "body" or (mode == "auto" and _is_bare(document)):
+        if intake.medtech:
+            document = with_dates(document)
         envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
         return DeviceMessage(envelope, None, source)
     if type(document) is not dict or "Body" not in document:
         msg = "the message has no Body, which --envelope=event demands"
         raise InvalidDataFormatError(msg, "use --envelope=auto or --envelope=body")
+    if intake.medtech:  # properties are no JSON text there: they stay as they are
+        document["Body"] = with_dates(document["Body"])
     return DeviceMessage(document, _enqueued_at(document), source)
 
 

@@ -15,6 +15,7 @@ from transforms.located_json import LocatedJsonError, Member, Members, Node, par
 
 INVALID_TEMPLATE = "InvalidTemplateException"
 INVALID_EXPRESSION = "TemplateExpressionException"
+UNREACHABLE = "UnreachableTemplate"
 
 Place = Node | Member | tuple[int, int]
 
@@ -29,6 +30,8 @@ class Findings:
 
     file: str
     problems: list[Problem] = dataclasses.field(default_factory=list)
+    root: Node | None = None
+    """The file's JSON, once it was read."""
 
     def error(
         self,
@@ -79,8 +82,9 @@ class Findings:
 
 def close_to(name: str, known: Iterable[str]) -> str:
     """A suggestion for a misspelt name, empty if none is close."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {found[0]}?" if found else ""
+    by_lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"did you mean {by_lower[found[0]]}?" if found else ""
 
 
 class Container(NamedTuple):
@@ -105,6 +109,7 @@ def read_collection(text: str, root_type: str, findings: Findings) -> list[Conta
         place = (error.line, error.column)
         findings.error(place, error.message, error.suggestion, "InvalidJson")
         return []
+    findings.root = root
     if not isinstance(root.value, Members):
         findings.error(root, "the file must hold a JSON object")
         return []
@@ -209,6 +214,10 @@ class Fields:
                 f"the key '{member.name}' stands here and again below: the last counts"
             )
             findings.warning(member, msg, "remove one of them")
+
+    def member(self, name: str) -> Member | None:
+        """A key with its place; None if it is absent."""
+        return self._members.get(name)
 
     def get(self, name: str, *, required: bool = False) -> Node | None:
         """The value of a key; None if it is absent or null."""

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from transforms.instants import END_OF_INSTANTS
+
 
 class MessageBatch(NamedTuple):
     """Some device messages of one source, in the order of the source."""
@@ -40,8 +42,9 @@ class Measurement(NamedTuple):
     occurred_at: int
     ended_at: int | None
     """End of an interval reading; None for an instant."""
-    utc_offset_minutes: int
-    """The sender's offset."""
+    utc_offset_minutes: int | None
+    """The sender's offset; None for a civil date, which names a day and no instant
+    (`occurred_at` is then midnight as if in UTC)."""
     ingested_at: int | None
     device: str
     """The device as the sender names it; not a FHIR id."""
@@ -51,6 +54,14 @@ class Measurement(NamedTuple):
     values: tuple[tuple[str, str], ...]
     """Pairs of value name and text."""
     source: str
+    tick: int = 0
+    """Tenths of a microsecond beyond `occurred_at`, 0 to 9: what .NET keeps."""
+    record: str | None = None
+    """The sender's own id of the record, if the mapping names it."""
+    flags: tuple[tuple[str, str], ...] = ()
+    """Pairs of value name and flag: a comparator (`<`, `<=`, `>=`, `>`) or a code of
+    http://terminology.hl7.org/CodeSystem/data-absent-reason. A flagged value may be
+    missing from `values`."""
 
 
 class MeasurementBatch(NamedTuple):
@@ -80,7 +91,12 @@ class Slot(NamedTuple):
     start: int
     """First instant of the slot, a whole UTC hour or day."""
     minutes: int
-    """Length: 60, or 1440 for types with a longer period than an hour."""
+    """Length: 60, or 1440 for types with a longer period than an hour; -1 for the one
+    slot without end of readings that a correlation id ties together."""
+
+
+CORRELATED = Slot(END_OF_INSTANTS, -1)
+"""The slot of all readings whose Observation is that of a correlation id."""
 
 
 class SlotReadings(NamedTuple):
@@ -115,6 +131,11 @@ class ObservationBatch(NamedTuple):
     """Columns of `schema.OBSERVATION`."""
     shells: dict[tuple[str, str], bytes]
     """Patients and Devices the Observations refer to, by resource type and id."""
+    removed: tuple[str, ...] = ()
+    """Ids of Observations that must not stand in this slot's files: they moved to the
+    date of an earlier reading, or can no longer be made."""
+    date: int | None = None
+    """First instant of the UTC day whose files hold them, where the slot names none."""
 
 
 class DeadLetter(NamedTuple):

@@ -16,7 +16,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
-from transforms.dead_letters import dead_letter, fold
+from transforms.dead_letters import dead_letter
 from transforms.device_mapping import DeviceMapping
 from transforms.errors import (
     NoTemplateMatchedError,
@@ -80,7 +80,7 @@ def normalize(
         before = len(measurements)
         failures = _evaluate(mapping, message, payload, measurements)
         if failures:
-            letters += _failed(failures, payload, message, intake)
+            letters += [_letter(found, payload, message, intake) for found in failures]
         elif len(measurements) == before:
             unmatched += 1
             if intake.report_unmatched:
@@ -93,54 +93,55 @@ def _evaluate(
     message: DeviceMessage,
     payload: bytes,
     measurements: list[Measurement],
-) -> list[tuple[RecordError, DeviceTemplate]]:
-    """Adds a message's measurements; returns what failed, and where."""
-    failures: list[tuple[RecordError, DeviceTemplate]] = []
-    # A name may be written with escapes; such messages pass every gate.
-    gated = b"\\u" not in payload
-    for template in mapping.templates:
-        gates = template.gates
-        if gated and gates and not _may_match(gates, payload):
-            continue
+) -> list["_Failure"]:
+    """Adds a message's measurements; returns what failed, where and how often."""
+    failures: dict[Any, _Failure] = {}
+    for template in mapping.dispatch.candidates(payload):
         try:
-            tokens = matches(template, message)
+            tokens = matches(template, message, len(payload))
         except RecordError as error:
-            failures.append((error.detached(), template))
+            _note(failures, error, template)
             continue
         for token in tokens:
             try:
                 measurements.append(measure(template, message, token))
             except RecordError as error:
-                failures.append((error.detached(), template))
-    return failures
+                _note(failures, error, template)
+    return list(failures.values())
 
 
-def _may_match(gates: tuple[bytes, ...], payload: bytes) -> bool:
-    for name in gates:  # a loop: all() over a generator costs three times as much
-        if name not in payload:
-            return False
-    return True
+class _Failure(NamedTuple):
+    error: RecordError
+    template: DeviceTemplate
+    times: int
 
 
-def _failed(
-    failures: list[tuple[RecordError, DeviceTemplate]],
-    payload: bytes,
-    message: DeviceMessage,
-    intake: Intake,
-) -> list[DeadLetter]:
-    return fold(
-        dead_letter(
-            STAGE,
-            error,
-            payload,
-            message.source,
-            message.ingested_at,
-            intake.mapping_version,
-            template.type_name,
-            template.location,
-        )
-        for error, template in failures
+def _note(
+    failures: dict[Any, _Failure], error: RecordError, template: DeviceTemplate
+) -> None:
+    # A message with a million bad elements is one letter, not a million payloads.
+    key = (error.name, error.message, error.expression, template.position)
+    known = failures.get(key)
+    times = 1 if known is None else known.times + 1
+    kept = error.detached() if known is None else known.error
+    failures[key] = _Failure(kept, template, times)
+
+
+def _letter(
+    failure: _Failure, payload: bytes, message: DeviceMessage, intake: Intake
+) -> DeadLetter:
+    error, template, times = failure
+    letter = dead_letter(
+        STAGE,
+        error,
+        payload,
+        message.source,
+        message.ingested_at,
+        intake.mapping_version,
+        template.type_name,
+        template.location,
     )
+    return letter._replace(count=times)
 
 
 def _unmatched(payload: bytes, message: DeviceMessage, intake: Intake) -> DeadLetter:

@@ -8,7 +8,7 @@ inside the data. Times are UTC with microseconds
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a column changes its meaning; recorded in the store's root."""
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -61,6 +61,12 @@ MEASUREMENT = pa.schema(
             "what ties readings of one session together; null if none",
             _MESSAGE,
         ),
+        _field(
+            "record_id",
+            pa.string(),
+            "the sender's own id of the record; null if the mapping names none",
+            _MESSAGE,
+        ),
         _field("type", pa.string(), "measurement type (typeName)", "device mapping"),
         _field(
             "value_name",
@@ -71,7 +77,20 @@ MEASUREMENT = pa.schema(
         _field("code_system", pa.string(), "system of `code`, e.g. LOINC", _FHIR),
         _field("code", pa.string(), "first code of the value or component", _FHIR),
         _field("code_display", pa.string(), "display of `code`", _FHIR),
-        _field("occurred_at", TIMESTAMP, "when it was measured", _MESSAGE, "UTC"),
+        _field(
+            "occurred_at",
+            TIMESTAMP,
+            "when it was measured; of a civil date its midnight as if in UTC",
+            _MESSAGE,
+            "UTC",
+        ),
+        _field(
+            "occurred_tick",
+            pa.int8(),
+            "tenths of a microsecond beyond occurred_at, 0 to 9",
+            _MESSAGE,
+            "100 ns",
+        ),
         _field(
             "ended_at",
             TIMESTAMP,
@@ -82,7 +101,7 @@ MEASUREMENT = pa.schema(
         _field(
             "utc_offset_minutes",
             pa.int16(),
-            "the sender's offset from UTC at occurred_at",
+            "the sender's offset from UTC at occurred_at; null for a civil date",
             _MESSAGE,
             "min",
         ),

@@ -1,0 +1,34 @@
+"""How mapping files are read."""
+
+import pickle
+
+import pytest
+
+from transforms.rules import MEDTECH, USUAL, Rules, zone_of
+
+
+@pytest.mark.parametrize(
+    ("rules", "tag"),
+    [
+        (USUAL, ""),
+        (MEDTECH, "medtech"),
+        (Rules(zoneless="utc"), "zoneless=utc"),
+        (Rules(medtech=True, zoneless="Europe/Paris"), "medtech,zoneless=Europe/Paris"),
+    ],
+)
+def test_rules_that_change_results_have_a_tag(rules, tag):
+    assert rules.tag == tag
+    assert pickle.loads(pickle.dumps(rules)) == rules  # noqa: S301 - our own bytes
+
+
+def test_zones():
+    assert zone_of("reject") is None
+    assert zone_of("Reject") is None
+    assert zone_of("UTC").key == "UTC"
+    assert zone_of("Europe/Paris").key == "Europe/Paris"
+
+
+@pytest.mark.parametrize("name", ["Europe/Pariss", "", "+02:00", "../etc", "a\0b"])
+def test_no_zone(name):
+    with pytest.raises(ValueError, match="neither reject, utc nor an IANA"):
+        zone_of(name)

@@ -1,0 +1,53 @@
+"""How the two mapping files are read where the Azure MedTech service leaves a choice.
+
+Without `medtech` the language means what its documentation says, and loses nothing;
+with it, what the service's open-source code does, to the letter, its bugs that lose or
+misfile data excepted. `templates/README.md` lists every difference.
+"""
+
+import dataclasses
+import zoneinfo
+
+REJECT = "reject"
+UTC = "utc"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """Decisions that hold for a whole run.
+
+    Args:
+        medtech: results as the open-source service has them (`--compat=medtech`).
+        zoneless: what a time without a zone is: `reject` (a dead letter), `utc`, or the
+            IANA name of the zone it was read in. With `medtech` it is UTC.
+    """
+
+    medtech: bool = False
+    zoneless: str = REJECT
+
+    @property
+    def tag(self) -> str:
+        """What tells runs of one mapping apart; empty for the usual rules."""
+        zoneless = "" if self.zoneless == REJECT else f"zoneless={self.zoneless}"
+        mode = "medtech" if self.medtech else ""
+        return ",".join(part for part in (mode, zoneless) if part)
+
+
+USUAL = Rules()
+MEDTECH = Rules(medtech=True)
+
+
+def zone_of(policy: str) -> zoneinfo.ZoneInfo | None:
+    """The zone of a policy for zone-less times; None rejects them.
+
+    Raises:
+        ValueError: it is neither `reject`, `utc` nor a known IANA name.
+    """
+    if policy.lower() == REJECT:
+        return None
+    name = "UTC" if policy.lower() == UTC else policy
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        msg = f"{policy!r} is neither reject, utc nor an IANA time zone"
+        raise ValueError(msg) from error
