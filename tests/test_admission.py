@@ -6,6 +6,7 @@ import pytest
 
 from transforms.admission import Admission, Admitted
 from transforms.errors import (
+    CorrelationIdNotDefinedError,
     FhirDataMappingError,
     InvalidQuantityFhirValueError,
     TemplateNotFoundError,
@@ -13,6 +14,7 @@ from transforms.errors import (
 from transforms.fhir_mapping import FhirMapping
 from transforms.model import Measurement
 from transforms.readings import ReadingKind
+from transforms.rules import MEDTECH, USUAL
 
 LOINC = "http://loinc.org"
 HEART_RATE = {"system": LOINC, "code": "8867-4", "display": "Heart rate"}
@@ -59,19 +61,33 @@ TEMPLATES = [
         "value": value("SampledData", "v", defaultPeriod=1000),
     },
     {"typeName": "event", "codes": [HEART_RATE]},
+    {
+        "typeName": "session",
+        "codes": [],
+        "periodInterval": -1,
+        "value": value("Quantity", "reps"),
+    },
+    {
+        "typeName": "mean",
+        "codes": [HEART_RATE],
+        "periodInterval": 1440,
+        "value": value("Quantity", "hr", aggregate="mean"),
+    },
 ]
 
 
-def admission():
+def admission(rules=USUAL):
     listed = [
         {"templateType": "CodeValueFhir", "template": template}
         for template in TEMPLATES
     ]
     document = {"templateType": "CollectionFhir", "template": listed}
-    return Admission(FhirMapping.from_json(json.dumps(document, indent=1), "f.json"))
+    return Admission(
+        FhirMapping.from_json(json.dumps(document, indent=1), "f.json", rules)
+    )
 
 
-def measurement(type_name, *values):
+def measurement(type_name, *values, flags=(), correlation=None):
     return Measurement(
         type=type_name,
         occurred_at=0,
@@ -81,9 +97,10 @@ def measurement(type_name, *values):
         device="d",
         patient="p",
         encounter=None,
-        correlation=None,
+        correlation=correlation,
         values=values,
         source="s",
+        flags=flags,
     )
 
 
@@ -98,26 +115,34 @@ NOTHING = ReadingKind("hr", None, LOINC, "8867-4", "Heart rate", None)
 @pytest.mark.parametrize(
     ("given", "values", "kinds"),
     [
-        (measurement("hr", ("hr", "78")), [(0, 78.0, "78")], [HR]),
-        (measurement("hr", ("hr", " 98.60 ")), [(0, 98.6, " 98.60 ")], [HR]),
+        (measurement("hr", ("hr", "78")), [(0, 78.0, "78", None)], [HR]),
+        (measurement("hr", ("hr", " 98.60 ")), [(0, 98.6, " 98.60 ", None)], [HR]),
         (
             measurement("hr", ("hr", "1,234-"), ("note", "calm"), ("fall", "true")),
-            [(0, -1234.0, "1,234-"), (1, None, "calm"), (2, None, "true")],
+            [
+                (0, -1234.0, "1,234-", None),
+                (1, None, "calm", None),
+                (2, None, "true", None),
+            ],
             [HR, NOTE, FALL],
         ),
-        (measurement("hr", ("note", "78.5")), [(0, 78.5, "78.5")], [NOTE]),
-        (measurement("hr", ("bare", "1")), [(0, 1.0, "1")], [BARE]),
+        (measurement("hr", ("note", "78.5")), [(0, 78.5, "78.5", None)], [NOTE]),
+        (measurement("hr", ("bare", "1")), [(0, 1.0, "1", None)], [BARE]),
         (
             measurement("hr", ("Hr", "fast"), ("hr", "1")),
-            [(0, None, "fast"), (1, 1.0, "1")],
+            [(0, None, "fast", None), (1, 1.0, "1", None)],
             [UNKNOWN, HR],
         ),
-        (measurement("hr", ("hr", ""), ("bare", "1")), [(1, 1.0, "1")], [HR, BARE]),
-        (measurement("hr", ("hr", " \t")), [(1, None, None)], [HR, NOTHING]),
-        (measurement("hr"), [(0, None, None)], [NOTHING]),
+        (
+            measurement("hr", ("hr", ""), ("bare", "1")),
+            [(1, 1.0, "1", None)],
+            [HR, BARE],
+        ),
+        (measurement("hr", ("hr", " \t")), [(1, None, None, None)], [HR, NOTHING]),
+        (measurement("hr"), [(0, None, None, None)], [NOTHING]),
         (
             measurement("event"),
-            [(0, None, None)],
+            [(0, None, None, None)],
             [ReadingKind("event", None, LOINC, "8867-4", "Heart rate", None)],
         ),
     ],
@@ -136,21 +161,198 @@ def test_a_measurement_is_admitted_with_its_readings(given, values, kinds):
 def test_a_sample_is_a_number_or_a_token(text, number):
     found = admission().admit(measurement("ecg", ("mv", text)))
 
-    assert found == Admitted([(0, number, text)], 60, 60)
+    assert found == Admitted([(0, number, text, None)], 60, 60)
 
 
 @pytest.mark.parametrize(
-    ("type_name", "period", "slot"),
+    ("type_name", "usual", "medtechs"),
     [
-        ("hr", 0, 60),
-        ("event", 0, 60),
-        ("ecg", 60, 60),
-        ("quarter", 15, 60),
-        ("daily", 1440, 1440),
+        ("hr", (0, 60), (60, 60)),
+        ("event", (0, 60), (0, 60)),
+        ("ecg", (60, 60), (60, 60)),
+        ("quarter", (15, 60), (15, 60)),
+        ("daily", (1440, 1440), (1440, 1440)),
+        ("mean", (1440, 1440), (1440, 1440)),
+        ("session", (-1, -1), (-1, -1)),
     ],
 )
-def test_the_slot_is_an_hour_or_a_day_that_holds_the_period(type_name, period, slot):
-    assert admission().admit(measurement(type_name))[1:] == (period, slot)
+def test_the_slot_is_an_hour_or_a_day_that_holds_the_period(type_name, usual, medtechs):
+    given = measurement(type_name, correlation="c")
+
+    assert admission().admit(given)[1:] == usual
+    assert admission(MEDTECH).admit(given)[1:] == medtechs
+
+
+@pytest.mark.parametrize("correlation", [None, "", " \t"])
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH])
+def test_a_session_needs_its_correlation_id(correlation, rules):
+    with pytest.raises(CorrelationIdNotDefinedError) as caught:
+        admission(rules).admit(
+            measurement("session", ("reps", "9"), correlation=correlation)
+        )
+
+    assert (caught.value.message, caught.value.suggestion) == (
+        "Type [session] is grouped by correlation id, and the measurement has none",
+        "add correlationIdExpression to the device template and have the device send"
+        " an id, or use another periodInterval",
+    )
+    admitted = admission(rules).admit(
+        measurement("session", ("reps", "9"), correlation="c")
+    )
+    assert admitted == Admitted([(0, 9.0, "9", None)], -1, -1)
+
+
+@pytest.mark.parametrize(
+    ("given", "values", "kinds"),
+    [
+        (
+            measurement("hr", ("hr", "40"), flags=(("hr", "<"),)),
+            [(0, 40.0, "40", "<")],
+            [HR],
+        ),
+        (
+            measurement("hr", ("note", "calm"), ("hr", "40"), flags=(("hr", ">="),)),
+            [(0, None, "calm", None), (1, 40.0, "40", ">=")],
+            [NOTE, HR],
+        ),
+        # Without a value there is no number, whatever was sent in its place.
+        *(
+            (
+                measurement("hr", *sent, flags=(("hr", "error"),)),
+                [(0, None, text, "error")],
+                [HR],
+            )
+            for sent, text in (
+                ((), None),
+                ((("hr", " "),), None),
+                ((("hr", "LOW"),), "LOW"),
+                ((("hr", "0"),), "0"),
+            )
+        ),
+        (
+            measurement(
+                "hr",
+                ("bare", "1"),
+                flags=(("note", "unknown"), ("fall", "not-performed")),
+            ),
+            [
+                (0, 1.0, "1", None),
+                (1, None, None, "unknown"),
+                (2, None, None, "not-performed"),
+            ],
+            [BARE, NOTE, FALL],
+        ),
+        (
+            measurement("hr", ("Hr", "5"), flags=(("Hr", "<"), ("Hr", ">"))),
+            [(0, 5.0, "5", "<")],
+            [UNKNOWN],
+        ),
+        (
+            measurement("hr", flags=(("Hr", "<"),)),
+            [(0, None, None, "<")],
+            [UNKNOWN],
+        ),
+        (
+            measurement("hr", ("note", ""), flags=(("bare", "unknown"),)),
+            [(1, None, None, "unknown")],
+            [NOTE, BARE],
+        ),
+    ],
+)
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH])
+def test_a_flag_goes_with_its_value_or_in_its_place(given, values, kinds, rules):
+    found = admission(rules)
+
+    assert found.admit(given).values == values
+    assert found.kinds == kinds
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (
+            measurement("hr", ("hr", " "), flags=(("hr", "<"),)),
+            InvalidQuantityFhirValueError,
+            "The value [hr] has a comparator, and no number to go with it",
+        ),
+        (
+            measurement("hr", ("hr", "LOW"), flags=(("hr", "<"),)),
+            InvalidQuantityFhirValueError,
+            "The value [hr] is not a finite decimal number",
+        ),
+        (
+            measurement("ecg", flags=(("mv", ">"),)),
+            FhirDataMappingError,
+            "The value [mv] has a comparator, and no number to go with it",
+        ),
+        *(
+            (
+                measurement("hr", (name, "1"), flags=((name, "<"),)),
+                FhirDataMappingError,
+                f"The value [{name}] has a comparator, and is no number in FHIR",
+            )
+            for name in ("note", "fall")
+        ),
+    ],
+)
+def test_a_comparator_needs_a_number(given, error, message):
+    with pytest.raises(error) as caught:
+        admission().admit(given)
+
+    assert (type(caught.value), caught.value.message) == (error, message)
+    assert caught.value.suggestion
+
+
+@pytest.mark.parametrize(
+    ("given", "usual", "medtechs"),
+    [
+        # Exponents are no .NET decimal.
+        (("hr", "1E3"), [(0, 1000.0, "1E3", None)], InvalidQuantityFhirValueError),
+        (("hr", "1e-3"), [(0, 0.001, "1e-3", None)], InvalidQuantityFhirValueError),
+        (("hr", "1,234"), [(0, 1234.0, "1,234", None)], None),
+        (("hr", "98.60"), [(0, 98.6, "98.60", None)], None),
+        (("note", "1E3"), [(0, 1000.0, "1E3", None)], None),
+        # That a concept is there is what counts.
+        (("fall", ""), [(1, None, None, None)], [(0, None, "", None)]),
+        (("fall", " "), [(1, None, None, None)], [(0, None, " ", None)]),
+        (("note", ""), [(1, None, None, None)], None),
+        # A blank is no .NET decimal either.
+        (("hr", " "), [(1, None, None, None)], InvalidQuantityFhirValueError),
+    ],
+)
+def test_what_a_value_is_may_depend_on_the_rules(given, usual, medtechs):
+    assert admission().admit(measurement("hr", given)).values == usual
+    found = admission(MEDTECH)
+    if isinstance(medtechs, type):
+        with pytest.raises(medtechs):
+            found.admit(measurement("hr", given))
+    else:
+        assert found.admit(measurement("hr", given)).values == (medtechs or usual)
+
+
+@pytest.mark.parametrize("kinds", [("String", "Quantity"), ("Quantity", "String")])
+def test_a_value_used_twice_must_fit_both(kinds):
+    parts = [component("v", kind) for kind in kinds]
+    body = {"typeName": "hr", "codes": [], "components": parts}
+    container = {"templateType": "CodeValueFhir", "template": body}
+    document = {"templateType": "CollectionFhir", "template": [container]}
+    found = Admission(FhirMapping.from_json(json.dumps(document)))
+
+    assert found.admit(measurement("hr", ("v", "72"))).values == [(0, 72.0, "72", None)]
+    with pytest.raises(InvalidQuantityFhirValueError):
+        found.admit(measurement("hr", ("v", "calm")))
+    with pytest.raises(FhirDataMappingError):
+        found.admit(measurement("hr", ("v", "72"), flags=(("v", "<"),)))
+
+
+def test_a_blank_concept_beside_a_flag_counts_with_medtech():
+    given = measurement("hr", ("fall", ""), flags=(("hr", "unknown"),))
+
+    assert admission(MEDTECH).admit(given).values == [
+        (0, None, "", None),
+        (1, None, None, "unknown"),
+    ]
+    assert admission().admit(given).values == [(1, None, None, "unknown")]
 
 
 def test_kinds_are_shared_by_measurements_and_kept_apart_by_spelling_of_the_type():
@@ -158,7 +360,7 @@ def test_kinds_are_shared_by_measurements_and_kept_apart_by_spelling_of_the_type
     for type_name in ("hr", "HR", "hr"):
         found.admit(measurement(type_name, ("hr", "1")))
 
-    assert found.admit(measurement("HR", ("hr", "2"))).values == [(1, 2.0, "2")]
+    assert found.admit(measurement("HR", ("hr", "2"))).values == [(1, 2.0, "2", None)]
     assert found.kinds == [HR, HR._replace(type="HR")]
 
 
@@ -233,4 +435,4 @@ def test_of_several_values_of_one_name_the_first_counts():
         "template": [{"templateType": "CodeValueFhir", "template": TEMPLATES[0]}],
     }
     admitted = Admission(FhirMapping.from_json(json.dumps(mapping))).admit(measurement)
-    assert [text for _kind, _number, text in admitted.values] == ["61"]
+    assert [text for _kind, _number, text, _flag in admitted.values] == ["61"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from transforms.aggregate import AGGREGATES
 from transforms.errors import MappingError, Problem
 from transforms.fhir_mapping import FhirMapping, load_fhir_mapping
 from transforms.fhir_template import (
@@ -18,6 +19,7 @@ from transforms.fhir_template import (
     SampledDataValue,
     StringValue,
 )
+from transforms.rules import MEDTECH, USUAL, Rules
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
@@ -51,14 +53,14 @@ def warning(message, suggestion=""):
     return "warning", message, suggestion
 
 
-def check(text, expected):
+def check(text, expected, rules=USUAL):
     """Compares all findings: at the first mark the first one, and so on."""
     plain, places = marked(text)
     problems = [
         Problem(severity, INVALID, "f.json", *place, message, suggestion)
         for place, (severity, message, suggestion) in zip(places, expected, strict=True)
     ]
-    mapping, findings = load_fhir_mapping(plain, "f.json")
+    mapping, findings = load_fhir_mapping(plain, "f.json", rules)
     assert sorted(findings.problems, key=_place) == sorted(problems, key=_place)
     return mapping
 
@@ -78,6 +80,7 @@ def template(**fields):
         "type_name": "hr",
         "location": "f.json:3",
         "period_interval": 0,
+        "period_minutes": 0,
         "codings": (),
         "category": (),
         "value": None,
@@ -218,50 +221,63 @@ def test_a_template_type_matches_in_any_case_with_or_without_suffix(spelling):
         ("Single", 0),
         ("hourly", 60),
         ("DAILY", 1440),
+        (-1, -1),
+        ("-1", -1),
+        ("CorrelationId", -1),
     ],
 )
 def test_a_period_is_minutes_or_medtechs_name(given, minutes):
     assert template_of(periodInterval=given).period_interval == minutes
 
 
+MEAN = {"valueType": "Quantity", "aggregate": "mean"}
+
+
 @pytest.mark.parametrize(
-    ("kinds", "minutes"),
+    ("interval", "kinds", "minutes", "medtechs"),
     [
-        (["SampledData"], 60),
-        (["Quantity", "SampledData"], 60),
-        (["Quantity"], 0),
-        (["String", "CodeableConcept"], 0),
-        ([], 0),
+        (60, ["SampledData"], 60, 60),
+        (60, ["Quantity", "SampledData"], 60, 60),
+        (60, ["Quantity"], 0, 60),
+        (60, ["Mean"], 60, 60),
+        (15, ["String", "Mean"], 15, 15),
+        (1440, ["String", "CodeableConcept"], 0, 1440),
+        (60, [], 0, 60),
+        (0, ["SampledData"], 0, 0),
+        (0, ["Quantity"], 0, 0),
+        (-1, ["Quantity"], -1, -1),
+        (-1, ["SampledData", "Mean"], -1, -1),
+        (-1, [], -1, -1),
     ],
 )
-def test_the_period_governs_sampled_data_only(kinds, minutes):
+def test_the_period_governs_sampled_data_aggregates_and_with_medtech_all(
+    interval, kinds, minutes, medtechs
+):
     components = [
         {
             "codes": [],
             "value": {
-                "valueType": kind,
+                "valueType": "Quantity" if kind == "Mean" else kind,
                 "valueName": kind,
                 "defaultPeriod": 1000,
                 "codes": [LOINC],
+                **({"aggregate": "mean"} if kind == "Mean" else {}),
             },
         }
         for kind in kinds
     ]
-    keys = {"typeName": "HR", "codes": [], "periodInterval": 60}
+    keys = {"typeName": "HR", "codes": [], "periodInterval": interval}
     text = collection(json.dumps({**keys, "components": components}))
-    mapping = load_fhir_mapping(text, "f.json")[0]
 
-    assert mapping.periods == {"hr": minutes}
-    assert mapping.templates["hr"].period_interval == 60
+    for rules, expected in ((USUAL, minutes), (MEDTECH, medtechs)):
+        mapping = load_fhir_mapping(text, "f.json", rules)[0]
+        assert mapping.periods == {"hr": expected}
+        assert mapping.templates["hr"].period_interval == interval
 
 
 _PERIOD = (
-    "periodInterval must be 0, 60, 1440, or minutes that divide an hour",
-    "0: one Observation per instant, 60: hour, 1440: day",
-)
-_CORRELATION = (
-    "periodInterval -1 (by correlation id) is not supported by this version",
-    "use 0, 60 or 1440",
+    "periodInterval must be 0, 60, 1440, -1, or minutes that divide an hour",
+    "0: one Observation per instant, 60: hour, 1440: day, -1: correlation id",
 )
 _SAMPLE = "defaultPeriod must be a positive number of milliseconds, whole microseconds"
 
@@ -292,7 +308,10 @@ def keys(more):
         (
             '{"typeName": ¦"  ", "codes": ¦{}}',
             [
-                error("'typeName' must not be blank"),
+                error(
+                    "Empty type name is not allowed: '  '",
+                    "name the type as the device mapping does",
+                ),
                 error("'codes' must be an array"),
             ],
         ),
@@ -458,14 +477,9 @@ def keys(more):
                 '"' + "9" * 5000 + '"',
             )
         ),
-        *(
-            (keys(f'"periodInterval": ¦{period}'), [error(*_CORRELATION)])
-            for period in ("-1", '"-1"', '"CorrelationId"')
-        ),
         (
-            "¦"
-            + keys(
-                '"periodInterval": 1440, "value": {"valueType": "SampledData",'
+            keys(
+                '"periodInterval": 1440, "value": ¦{"valueType": "SampledData",'
                 ' "valueName": "v", "defaultPeriod": 8.0}'
             ),
             [
@@ -473,6 +487,71 @@ def keys(more):
                     "[v] would hold 10800000 samples per Observation",
                     "raise defaultPeriod or lower periodInterval",
                 )
+            ],
+        ),
+        (
+            keys(
+                '"periodInterval": 60, "value": {"valueType": "Quantity",'
+                ' "valueName": "v", "aggregate": ¦"avg"}'
+            ),
+            [
+                error(
+                    "there is no aggregate avg",
+                    "use mean, min, max, sum, count, first, last, median",
+                )
+            ],
+        ),
+        (
+            keys(
+                '"periodInterval": 60, "value": {"valueType": "Quantity",'
+                ' "valueName": "v", "aggregate": ¦"meen"}'
+            ),
+            [error("there is no aggregate meen", "did you mean mean?")],
+        ),
+        (
+            keys(
+                '"value": {"valueType": "Quantity", "valueName": "v", "aggregate": ¦1}'
+            ),
+            [error("'aggregate' must be a string")],
+        ),
+        *(
+            (
+                keys(
+                    f'"value": ¦{{"valueType": "Quantity", "valueName": "v",'
+                    f' "aggregate": "mean"}}{period}'
+                ),
+                [
+                    error(
+                        "[v] is aggregated, and the template has no period",
+                        'add "periodInterval": 60 for an hour, 1440 for a day',
+                    )
+                ],
+            )
+            for period in ("", ', "periodInterval": 0')
+        ),
+        (
+            keys(
+                '"value": {"valueType": "String", "valueName": "v", "aggregate": ¦"x"}'
+            ),
+            [
+                error(
+                    "a String cannot be aggregated",
+                    'remove "aggregate", or make the value a Quantity',
+                )
+            ],
+        ),
+        (
+            keys(
+                '"periodInterval": ¦7, "value": {"valueType": "Quantity",'
+                ' "valueName": "v", "aggregate": "mean"}, ¦"codez": 1'
+            ),
+            [
+                error(*_PERIOD),
+                error(
+                    "Could not find member 'codez' on object of type"
+                    " 'CodeValueFhirTemplate'",
+                    "did you mean codes?",
+                ),
             ],
         ),
     ],
@@ -490,10 +569,10 @@ def _quantity():
 
 def test_a_value_name_that_is_used_twice_is_a_warning():
     value = '{"valueType": "Quantity", "valueName": "v"}'
-    body = f'"value": {value}, "components": [{{"codes": [], "value": {value}}}]'
+    body = f'"value": {value}, "components": [{{"codes": [], "value": ¦{value}}}]'
 
     mapping = check(
-        collection("¦" + keys(body)),
+        collection(keys(body)),
         [warning("the value [v] is used more than once")],
     )
     quantity = QuantityValue("v", None, None, None)
@@ -502,24 +581,119 @@ def test_a_value_name_that_is_used_twice_is_a_warning():
     }
 
 
-def test_sampled_data_beside_another_value_in_a_period_is_a_warning():
-    sampled = '{"valueType": "SampledData", "valueName": "s", "defaultPeriod": 1}'
+def test_a_value_may_be_aggregated_in_several_ways():
+    values = [
+        f'{{"valueType": "Quantity", "valueName": "v", "aggregate": "{spelling}"}}'
+        for spelling in ("mean", " MAX ")
+    ]
     body = (
-        f'"periodInterval": 60, "value": {sampled}, "components": [{{"codes": [],'
-        ' "value": {"valueType": "String", "valueName": "t"}}]'
+        f'"periodInterval": 60, "value": {values[0]},'
+        f' "components": [{{"codes": [], "value": {values[1]}}}]'
     )
 
-    mapping = check(
-        collection("¦" + keys(body)),
+    mapping = check(collection(keys(body)), [])
+    mean, most = (
+        QuantityValue("v", None, None, None, name) for name in ("mean", "max")
+    )
+    assert mapping.templates == {
+        "hr": template(
+            period_interval=60,
+            period_minutes=60,
+            value=mean,
+            components=(Component((), most),),
+        )
+    }
+    assert mapping.templates["hr"].aggregates
+
+
+@pytest.mark.parametrize("name", AGGREGATES)
+def test_every_aggregate_is_known_by_name(name):
+    value = {"valueType": "Quantity", "valueName": "v", "aggregate": name}
+
+    found = template_of(value=value, periodInterval=60).value
+    assert found == QuantityValue("v", None, None, None, name)
+
+
+_SAMPLED = '{"valueType": "SampledData", "valueName": "s", "defaultPeriod": 1000}'
+_MEAN = '{"valueType": "Quantity", "valueName": "m", "aggregate": "mean"}'
+_QUANTITY = '¦{"valueType": "Quantity", "valueName": "q"}'
+_STRING = '¦{"valueType": "String", "valueName": "t"}'
+_CONCEPT = (
+    '{"valueType": "CodeableConcept", "valueName": "c", "codes": [{"code": "x"}]}'
+)
+_LAST = "of several readings of [{}] in one {} the last counts"
+_REFUSED = "several readings of [{}] in one {} are refused"
+_APART = "split it into a type of its own"
+
+
+@pytest.mark.parametrize(
+    ("interval", "values", "usual", "medtechs"),
+    [
+        (
+            60,
+            [_SAMPLED, _QUANTITY, _STRING, _CONCEPT],
+            [
+                (_LAST.format("q", "hour"), f'use "aggregate", or {_APART}'),
+                (_LAST.format("t", "hour"), _APART),
+            ],
+            [
+                (_REFUSED.format("q", "hour"), f'use "aggregate", or {_APART}'),
+                (_REFUSED.format("t", "hour"), _APART),
+            ],
+        ),
+        (
+            1440,
+            [_MEAN, _QUANTITY],
+            [(_LAST.format("q", "day"), f'use "aggregate", or {_APART}')],
+            [(_REFUSED.format("q", "day"), f'use "aggregate", or {_APART}')],
+        ),
+        (
+            -1,
+            [_QUANTITY, _STRING, _CONCEPT],
+            [
+                (_LAST.format("q", "correlation id"), 'use "aggregate"'),
+                (_LAST.format("t", "correlation id"), ""),
+            ],
+            [
+                (_REFUSED.format("q", "correlation id"), 'use "aggregate"'),
+                (_REFUSED.format("t", "correlation id"), ""),
+            ],
+        ),
+        (15, [_MEAN, _SAMPLED], [], []),
+        (-1, [_MEAN, _SAMPLED, _CONCEPT], [], []),
+        (60, [_CONCEPT], [], []),
+        (0, [_QUANTITY.strip("¦"), _STRING.strip("¦"), _CONCEPT], [], []),
+        (
+            15,
+            [_QUANTITY],
+            None,
+            [(_REFUSED.format("q", "15 minutes"), f'use "aggregate", or {_APART}')],
+        ),
+    ],
+)
+def test_what_holds_one_reading_of_a_period_is_a_warning(
+    interval, values, usual, medtechs
+):
+    parts = ", ".join(f'{{"codes": [], "value": {value}}}' for value in values)
+    text = collection(keys(f'"periodInterval": {interval}, "components": [{parts}]'))
+
+    for rules, expected in ((USUAL, usual), (MEDTECH, medtechs)):
+        if expected is None:
+            assert load_fhir_mapping(text.replace("¦", ""), "f")[1].problems == []
+        else:
+            check(text, [warning(*finding) for finding in expected], rules)
+
+
+def test_sampled_data_of_an_instant_is_a_warning():
+    check(
+        collection(keys(f'"value": ¦{_SAMPLED}')),
         [
             warning(
-                "SampledData beside other values: of several readings in a period the"
-                " Quantity or String holds the last",
-                "split it into two types",
+                "SampledData of an instant: each [s] is one sample",
+                'add "periodInterval": 60 for an Observation per hour',
             )
         ],
     )
-    assert list(mapping.templates) == ["hr"]
 
 
 @pytest.mark.parametrize(
@@ -536,7 +710,7 @@ def test_another_template_type_is_an_error(given, suggestion):
 def test_a_second_template_of_a_type_is_an_error_and_the_first_one_stays():
     first, second = (
         '{"typeName": "hr", "codes": []}',
-        '¦{"typeName": "HR", "codes": []}',
+        '{"typeName": ¦"HR", "codes": []}',
     )
 
     mapping = check(
@@ -600,12 +774,124 @@ def test_a_mapping_travels_as_its_text_and_works_on_arrival():
     assert sorted(received.templates) == ["bloodpressure", "heartrate"]
 
 
-def test_mappings_differ_when_text_or_file_do():
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH, Rules(zoneless="utc")])
+def test_a_mapping_travels_with_its_rules(rules):
+    value = {"valueType": "Quantity", "valueName": "v"}
+    body = {"typeName": "hr", "codes": [], "periodInterval": 60, "value": value}
+    sent = FhirMapping.from_json(collection(json.dumps(body)), "f.json", rules)
+
+    received = pickle.loads(pickle.dumps(sent))  # noqa: S301
+
+    assert (received, received.rules) == (sent, rules)
+    assert received.templates == sent.templates
+    assert received.periods == {"hr": 60 if rules.medtech else 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        (keys('"periodInterval": 60'), []),
+        (keys('"periodInterval": "CorrelationId"'), []),
+        (keys('¦"periodInterval": 15'), ["periodInterval 15"]),
+        (keys('¦"periodInterval": "30"'), ["periodInterval 30"]),
+        (
+            keys(
+                f'"periodInterval": 60, "value": ¦{_MEAN},'
+                f' "components": [{{"codes": [], "value":\n ¦{_MEAN}}}]'
+            ).replace('"m", "aggregate": "mean"}}', '"m2", "aggregate": "max"}}'),
+            ["the key aggregate", "the key aggregate"],
+        ),
+    ],
+)
+def test_each_use_of_an_extension_is_told_at_its_place(text, uses):
+    plain, places = marked(collection(text))
+    mapping = load_fhir_mapping(plain, "f.json")[0]
+
+    assert mapping.extension_uses == tuple(zip(places, uses, strict=True))
+
+
+_NOTATION = (
+    "an instant is an effectiveDateTime, and its id has the fraction of a second:"
+    " MedTech writes an effectivePeriod, and cuts ids to seconds"
+)
+_PER = "[{}] is one Observation per instant: MedTech makes one per {}"
+_ONE = "{}, and refuses a second reading"
+_KEEPS = "of several readings of [{}] in one {} the last counts: MedTech refuses them"
+
+
+@pytest.mark.parametrize(
+    ("interval", "values", "expected"),
+    [
+        (0, [_QUANTITY.strip("¦"), _STRING.strip("¦")], [(_NOTATION, False)]),
+        (0, [], [(_NOTATION, False)]),
+        (
+            60,
+            [_QUANTITY, _STRING, f"¦{_CONCEPT}"],
+            [
+                (_ONE.format(_PER.format("q", "hour")), True),
+                (_ONE.format(_PER.format("t", "hour")), True),
+                (_PER.format("c", "hour"), True),
+            ],
+        ),
+        (
+            60,
+            [],
+            [
+                (
+                    "an event is one Observation per instant: MedTech makes one per"
+                    " hour",
+                    True,
+                )
+            ],
+        ),
+        (
+            1440,
+            [_SAMPLED, _QUANTITY, _CONCEPT],
+            [(_KEEPS.format("q", "day"), True)],
+        ),
+        (15, [_MEAN, _STRING], [(_KEEPS.format("t", "15 minutes"), True)]),
+        (60, [_MEAN, _SAMPLED], []),
+        (-1, [_QUANTITY, _CONCEPT], [(_KEEPS.format("q", "correlation id"), True)]),
+        (-1, [_SAMPLED, _MEAN, _CONCEPT], []),
+        (-1, [], []),
+    ],
+)
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH])
+def test_what_medtech_makes_of_a_template_is_told_in_both_modes(
+    interval, values, expected, rules
+):
+    parts = ", ".join(f'{{"codes": [], "value": {value}}}' for value in values)
+    body = keys(f'"periodInterval": {interval}, "components": [{parts}]')
+    whole = "¦" if expected and "¦" not in body else ""
+    plain, places = marked(collection(whole + body))
+    mapping = load_fhir_mapping(plain, "f.json", rules)[0]
+
+    assert mapping.differences == tuple(
+        (place, *told) for place, told in zip(places, expected, strict=True)
+    )
+
+
+def test_mappings_differ_when_text_file_or_rules_do():
     mapping = FhirMapping.from_json(collection(), "a.json")
 
     assert mapping == FhirMapping.from_json(collection(), "a.json")
     assert mapping != FhirMapping.from_json(collection(), "b.json")
     assert mapping != FhirMapping.from_json(collection() + " ", "a.json")
+    assert mapping != FhirMapping.from_json(collection(), "a.json", MEDTECH)
+
+
+def test_templates_and_values_know_their_place():
+    first, second = (
+        f'¦{{"valueType": "Quantity", "valueName": "{name}"}}' for name in "vw"
+    )
+    body = (
+        f'¦{{"typeName": "hr", "codes": [],\n "value": {first}, "components":'
+        f' [{{"codes": [], "value":\n\n{second}}}]}}'
+    )
+    plain, places = marked(collection(body))
+    found = load_fhir_mapping(plain, "f.json")[0].templates["hr"]
+
+    assert [found.position, *(value.position for value in found.values)] == places
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/fhir.json")), ids=str)

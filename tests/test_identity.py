@@ -7,7 +7,11 @@ import pytest
 from transforms.errors import ResourceIdentityNotDefinedError
 from transforms.identity import create_identity, resource_id
 from transforms.model import Identity, Measurement
-from transforms.observation import observation_id, observation_identifier, period_of
+from transforms.observation import (
+    identity_segment,
+    observation_id,
+    observation_identifier,
+)
 
 PATIENT_1 = "deab8edda8ce4b54e9ff81bdcf69ce1613dd065e76cdeb9862ff915568f7200d"
 
@@ -78,12 +82,11 @@ def test_a_measurement_without_a_patient_is_an_error(patient):
     )
 
 
-def test_the_golden_observation_id_is_medtechs():
+@pytest.mark.parametrize("medtech", [False, True])
+def test_the_golden_observation_id_is_medtechs(medtech):
     within_the_hour = 1546300800000000 + 1_234_567_890
-    start, end = period_of(within_the_hour, 60)
-    identifier = observation_identifier(
-        "patientId", "deviceId", "heartrate", start, end
-    )
+    segment = identity_segment(within_the_hour, 60, None, medtech=medtech)
+    identifier = observation_identifier("patientId", "deviceId", "heartrate", segment)
 
     expected = "patientId.deviceId.heartrate.20190101000000Z.20190101005959Z"
     assert identifier == expected
@@ -92,10 +95,18 @@ def test_the_golden_observation_id_is_medtechs():
     )
 
 
-def test_an_instant_with_a_fraction_has_an_id_of_its_own():
-    instant = 1546300800250000
-    start, end = period_of(instant, 0)
+@pytest.mark.parametrize(
+    ("medtech", "expected"),
+    [
+        (False, "20190101000000.250000Z.20190101000000.250000Z"),
+        (True, "20190101000000Z.20190101000000Z"),
+    ],
+)
+def test_an_instant_with_a_fraction_has_an_id_of_its_own(medtech, expected):
+    assert identity_segment(1546300800250000, 0, None, medtech=medtech) == expected
 
-    assert observation_identifier("p", "d", "hr", start, end) == (
-        "p.d.hr.20190101000000.250000Z.20190101000000.250000Z"
-    )
+
+@pytest.mark.parametrize("medtech", [False, True])
+def test_a_correlation_id_is_the_segment_verbatim(medtech):
+    segment = identity_segment(5, -1, "Session-7 a.b", medtech=medtech)
+    assert segment == "Session-7 a.b"

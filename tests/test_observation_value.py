@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from transforms.errors import FhirDataMappingError
 from transforms.fhir_template import (
     Coding,
     ConceptValue,
@@ -11,10 +12,11 @@ from transforms.fhir_template import (
     SampledDataValue,
     StringValue,
 )
+from transforms.flags import ABSENT_REASONS
 from transforms.observation_value import (
+    ABSENT_REASON,
     Reading,
     concept,
-    element_of,
     renderer,
     to_json,
     unit_of,
@@ -25,30 +27,39 @@ UCUM = "http://unitsofmeasure.org"
 FALL = Coding("1912002", "http://snomed.info/sct", "Fall")
 
 
-def reading(text, number=None, at=0):
+def reading(text, number=None, at=0, flag=None, tick=0):
     return Reading(
         observation_id="o",
         patient_id="p",
         device_id="d",
         encounter_id=None,
+        correlation_id=None,
+        record_id=None,
         type="t",
         value_name="v",
         occurred_at=at,
+        occurred_tick=tick,
+        ended_at=None,
         utc_offset_minutes=0,
         value=number,
         value_text=text,
+        flag=flag,
         ingested_at=None,
     )
 
 
+def quantity(aggregate=None):
+    return QuantityValue("v", None, None, None, aggregate)
+
+
 @pytest.mark.parametrize(
-    ("value", "readings", "end", "json_text", "number", "text"),
+    ("value", "readings", "last", "json_text", "number", "text"),
     [
         (
-            QuantityValue("v", None, None, None),
+            quantity(),
             [reading("72", 72.0)],
             0,
-            '{"value":72}',
+            '"valueQuantity":{"value":72}',
             72.0,
             "72",
         ),
@@ -56,8 +67,8 @@ def reading(text, number=None, at=0):
             QuantityValue("v", "beats/min", UCUM, "/min"),
             [reading("98.60", 98.6)],
             0,
-            '{"value":98.60,"unit":"beats/min","system":"http://unitsofmeasure.org",'
-            '"code":"/min"}',
+            '"valueQuantity":{"value":98.60,"unit":"beats/min",'
+            '"system":"http://unitsofmeasure.org","code":"/min"}',
             98.6,
             "98.60",
         ),
@@ -65,15 +76,15 @@ def reading(text, number=None, at=0):
             QuantityValue("v", 'say "µ"\n', None, None),
             [reading(" 1,234.50- ", -1234.5)],
             0,
-            '{"value":-1234.50,"unit":"say \\"µ\\"\\n"}',
+            '"valueQuantity":{"value":-1234.50,"unit":"say \\"µ\\"\\n"}',
             -1234.5,
             " 1,234.50- ",
         ),
         (
-            QuantityValue("v", None, None, None),
+            quantity(),
             [reading("1", 1.0), reading("2", 2.0, at=1)],
-            0,
-            '{"value":2}',
+            10,
+            '"valueQuantity":{"value":2}',
             2.0,
             "2",
         ),
@@ -81,17 +92,24 @@ def reading(text, number=None, at=0):
             StringValue("v"),
             [reading('say "hi"\n')],
             0,
-            '"say \\"hi\\"\\n"',
+            '"valueString":"say \\"hi\\"\\n"',
             None,
             'say "hi"\n',
         ),
-        (StringValue("v"), [reading("72", 72.0)], 0, '"72"', 72.0, "72"),
+        (
+            StringValue("v"),
+            [reading("72", 72.0)],
+            0,
+            '"valueString":"72"',
+            72.0,
+            "72",
+        ),
         (
             ConceptValue("v", "A fall", (FALL,)),
             [reading("whatever", 1.0)],
             0,
-            '{"text":"A fall","coding":[{"system":"http://snomed.info/sct",'
-            '"code":"1912002","display":"Fall"}]}',
+            '"valueCodeableConcept":{"text":"A fall","coding":[{"system":'
+            '"http://snomed.info/sct","code":"1912002","display":"Fall"}]}',
             None,
             "A fall",
         ),
@@ -99,8 +117,8 @@ def reading(text, number=None, at=0):
             ConceptValue("v", None, (Coding("c", None, None), FALL)),
             [reading("x")],
             0,
-            '{"coding":[{"code":"c"},{"system":"http://snomed.info/sct",'
-            '"code":"1912002","display":"Fall"}]}',
+            '"valueCodeableConcept":{"coding":[{"code":"c"},{"system":'
+            '"http://snomed.info/sct","code":"1912002","display":"Fall"}]}',
             None,
             "c",
         ),
@@ -108,7 +126,7 @@ def reading(text, number=None, at=0):
             ConceptValue("v", None, (Coding(None, "urn:x", None),)),
             [reading("x")],
             0,
-            '{"coding":[{"system":"urn:x"}]}',
+            '"valueCodeableConcept":{"coding":[{"system":"urn:x"}]}',
             None,
             None,
         ),
@@ -120,9 +138,9 @@ def reading(text, number=None, at=0):
                 reading("1,000", 1000.0, at=1_500_000),
                 reading(" U ", None, at=3_000_000),
             ],
-            5_000_000,
-            '{"origin":{"value":0,"unit":"mV"},"period":1000,"dimensions":1,'
-            '"data":"1.50 1000 E U E"}',
+            49_999_999,
+            '"valueSampledData":{"origin":{"value":0,"unit":"mV"},"period":1000,'
+            '"dimensions":1,"data":"1.50 1000 E U E"}',
             None,
             "1.50 1000 E U E",
         ),
@@ -130,32 +148,151 @@ def reading(text, number=None, at=0):
             SampledDataValue("v", None, 1),
             [reading("7", 7.0)],
             0,
-            '{"origin":{"value":0},"period":0.001,"dimensions":1,"data":"7"}',
+            '"valueSampledData":{"origin":{"value":0},"period":0.001,"dimensions":1,'
+            '"data":"7"}',
             None,
             "7",
         ),
         (
             SampledDataValue("v", None, 2_500),
             [reading("7", 7.0)],
-            5_000,
-            '{"origin":{"value":0},"period":2.5,"dimensions":1,"data":"7 E"}',
+            25_000,
+            '"valueSampledData":{"origin":{"value":0},"period":2.5,"dimensions":1,'
+            '"data":"7 E"}',
             None,
             "7 E",
+        ),
+        # A cell begins and ends with its tick of 100 ns.
+        (
+            SampledDataValue("v", None, 1),
+            [
+                reading("1", at=0, tick=9),
+                reading("2", at=1),
+                reading("3", at=2, tick=1),
+            ],
+            29,
+            '"valueSampledData":{"origin":{"value":0},"period":0.001,"dimensions":1,'
+            '"data":"1 2 3"}',
+            None,
+            "1 2 3",
         ),
     ],
 )
 def test_a_value_is_written_with_the_digits_that_were_sent(
-    value, readings, end, json_text, number, text
+    value, readings, last, json_text, number, text
 ):
-    rendered = renderer(value)(readings, 0, end)
+    rendered = renderer(value)(readings, 0, last)
 
-    assert json.loads(rendered.json) == json.loads(json_text)
+    assert json.loads(f"{{{rendered.json}}}") == json.loads(f"{{{json_text}}}")
     assert rendered == (json_text, number, text)
 
 
+@pytest.mark.parametrize("flag", ["<", "<=", ">=", ">"])
+def test_a_comparator_stands_beside_the_number(flag):
+    value = QuantityValue("v", "mg/dL", UCUM, "mg/dL")
+    json_text, number, text = renderer(value)([reading("40", 40.0, flag=flag)], 0, 0)
+
+    assert json.loads(f"{{{json_text}}}") == {
+        "valueQuantity": {
+            "value": 40,
+            "comparator": flag,
+            "unit": "mg/dL",
+            "system": UCUM,
+            "code": "mg/dL",
+        }
+    }
+    assert (number, text) == (40.0, "40")
+
+
+@pytest.mark.parametrize("flag", sorted(ABSENT_REASONS))
+@pytest.mark.parametrize(
+    "value",
+    [
+        quantity(),
+        quantity("mean"),
+        quantity("count"),
+        StringValue("v"),
+        ConceptValue("v", "A fall", (FALL,)),
+    ],
+)
+def test_a_reason_of_absence_stands_in_for_the_value(value, flag):
+    earlier = reading(None, flag="unknown", at=-1)
+    rendered = renderer(value)([earlier, reading("LOW", flag=flag)], 0, 0)
+
+    coding = {"system": ABSENT_REASON, "code": flag}
+    assert json.loads(f"{{{rendered.json}}}") == {
+        "dataAbsentReason": {"coding": [coding]}
+    }
+    assert rendered[1:] == (None, None)
+
+
+_SERIES = [
+    reading("61.0", 61.0, at=0),
+    reading("60", 60.0, at=1, flag="<"),
+    reading("?", None, at=2, flag="error"),
+    reading("1,070.50", 1070.5, at=3, flag=">="),
+    reading(None, None, at=4, flag="not-performed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "content", "number", "text"),
+    [
+        ("mean", {"value": 397.166666666667}, 397.166666666667, "397.166666666667"),
+        ("median", {"value": 61}, 61.0, "61"),
+        ("sum", {"value": 1191.5}, 1191.5, "1191.50"),
+        ("count", {"value": 3}, 3.0, "3"),
+        ("min", {"value": 60, "comparator": "<"}, 60.0, "60"),
+        ("max", {"value": 1070.5, "comparator": ">="}, 1070.5, "1070.50"),
+        ("first", {"value": 61.0}, 61.0, "61.0"),
+        ("last", {"value": 1070.5, "comparator": ">="}, 1070.5, "1070.50"),
+        (None, None, None, None),
+    ],
+)
+def test_an_aggregate_skips_what_is_absent(aggregate, content, number, text):
+    rendered = renderer(quantity(aggregate))(_SERIES, 0, 50)
+
+    if content is None:
+        assert "not-performed" in rendered.json
+    else:
+        assert json.loads(f"{{{rendered.json}}}") == {"valueQuantity": content}
+    assert rendered[1:] == (number, text)
+
+
+def test_flags_have_their_tokens_in_a_grid():
+    flags = ["<", "<=", ">=", ">", "error", None]
+    readings = [reading("5", 5.0, at=at, flag=flag) for at, flag in enumerate(flags)]
+
+    grid = renderer(SampledDataValue("v", None, 1))(readings, 0, 59).text
+    assert grid == "L L U U E 5"
+
+
+def test_a_concept_is_present_if_one_of_its_readings_is():
+    render = renderer(ConceptValue("v", "A fall", (FALL,)))
+    readings = [reading("x"), reading(None, at=1, flag="error")]
+
+    assert render(readings, 0, 10).text == "A fall"
+
+
+def test_a_grid_that_would_fill_the_memory_is_told_without_making_it():
+    render = renderer(SampledDataValue("v", None, 1))
+
+    with pytest.raises(FhirDataMappingError) as caught:
+        render([reading("1"), reading("2", at=10_000_000)], 0, 100_000_000)
+    assert caught.value.message == (
+        "The readings of one correlation id span more than 10000000 samples"
+    )
+    assert caught.value.suggestion == (
+        "give each session an id of its own, or raise defaultPeriod of [v]"
+    )
+
+
 @pytest.mark.parametrize("text", ["many", "", None, "NaN"])
-def test_a_stored_quantity_that_is_no_number_is_a_bug_and_told_without_it(text):
-    render = renderer(QuantityValue("v", None, None, None))
+@pytest.mark.parametrize("aggregate", [None, "mean"])
+def test_a_stored_quantity_that_is_no_number_is_a_bug_and_told_without_it(
+    text, aggregate
+):
+    render = renderer(quantity(aggregate))
 
     with pytest.raises(
         ValueError, match=r"^the store holds a Quantity that is no number$"
@@ -164,18 +301,18 @@ def test_a_stored_quantity_that_is_no_number_is_a_bug_and_told_without_it(text):
 
 
 @pytest.mark.parametrize(
-    ("value", "element", "unit"),
+    ("value", "unit"),
     [
-        (QuantityValue("v", "beats", UCUM, "/min"), "valueQuantity", "/min"),
-        (QuantityValue("v", "beats", None, None), "valueQuantity", "beats"),
-        (QuantityValue("v", None, None, None), "valueQuantity", None),
-        (SampledDataValue("v", "mV", 1), "valueSampledData", "mV"),
-        (StringValue("v"), "valueString", None),
-        (ConceptValue("v", None, (FALL,)), "valueCodeableConcept", None),
+        (QuantityValue("v", "beats", UCUM, "/min"), "/min"),
+        (QuantityValue("v", "beats", None, None), "beats"),
+        (QuantityValue("v", None, None, None), None),
+        (SampledDataValue("v", "mV", 1), "mV"),
+        (StringValue("v"), None),
+        (ConceptValue("v", None, (FALL,)), None),
     ],
 )
-def test_a_value_has_its_element_and_its_unit(value, element, unit):
-    assert (element_of(value), unit_of(value)) == (element, unit)
+def test_a_value_has_its_unit(value, unit):
+    assert unit_of(value) == unit
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,23 @@ from pathlib import Path
 
 import orjson
 import pytest
+from fhir_r4 import assert_valid
 
 from transforms.errors import Problem
 from transforms.fhir_mapping import FhirMapping
 from transforms.observation import MAPPING_VERSION, SERVICE, observation_id
-from transforms.r4 import invalid_templates, sample_observation
+from transforms.r4 import (
+    invalid_templates,
+    sample_observation,
+    sample_observations,
+)
+from transforms.rules import MEDTECH, USUAL
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 QUANTITY = {"valueType": "Quantity", "valueName": "v"}
 
 
-def mapping(*templates):
+def mapping(*templates, rules=USUAL):
     listed = [
         {
             "templateType": "CodeValueFhir",
@@ -24,7 +30,7 @@ def mapping(*templates):
         for template in templates
     ]
     document = {"templateType": "CollectionFhir", "template": listed}
-    return FhirMapping.from_json(json.dumps(document, indent=1), "f.json")
+    return FhirMapping.from_json(json.dumps(document, indent=1), "f.json", rules)
 
 
 _BLANK = "String should match pattern '[ \r\n\t\\S]+'"
@@ -48,15 +54,12 @@ _CODE = r"String should match pattern '^[^\s]+(\s[^\s]+)*$'"
 def test_a_template_of_invalid_observations_is_an_error_at_its_line(template, told):
     found = mapping({"typeName": "fine"}, template)
     name = template.get("typeName", "hr")
-    line = int(found.templates[name].location.removeprefix("f.json:"))
-
     assert list(invalid_templates(found)) == [
         Problem(
             "error",
             "FhirDataMappingException",
             "f.json",
-            line,
-            1,
+            *found.templates[name].position,
             f"Observations of type [{name}] would not be valid FHIR R4: {told}",
             "correct the codes, category or unit of the template",
         )
@@ -82,10 +85,85 @@ def test_a_template_of_invalid_observations_is_an_error_at_its_line(template, to
             }
         },
         {"components": [{"codes": [{"system": "urn:x"}], "value": QUANTITY}]},
+        {"periodInterval": 60, "value": {**QUANTITY, "aggregate": "mean"}},
+        {
+            "codes": [{"system": "http://loinc.org", "code": "8867-4"}],
+            "periodInterval": 60,
+            "value": {**QUANTITY, "aggregate": "count"},
+            "components": [{"codes": [], "value": {**QUANTITY, "valueName": "w"}}],
+        },
+        {"periodInterval": -1, "value": QUANTITY},
+        {"periodInterval": -1},
+        {
+            "periodInterval": "CorrelationId",
+            "value": {"valueType": "SampledData", "valueName": "v", "defaultPeriod": 9},
+        },
+        {"periodInterval": 60, "value": {"valueType": "String", "valueName": "v"}},
     ],
 )
-def test_a_template_of_valid_observations_is_no_problem(template):
-    assert list(invalid_templates(mapping(template))) == []
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH])
+def test_a_template_of_valid_observations_is_no_problem(template, rules):
+    found = mapping(template, rules=rules)
+
+    assert list(invalid_templates(found)) == []
+    for sample in sample_observations(found.templates["hr"], rules):
+        assert_valid(orjson.loads(sample))
+
+
+def test_samples_have_every_shape_that_readings_can_have():
+    text = {"valueType": "String", "valueName": "w"}
+    parts = [{"codes": [], "value": text}]
+    template = mapping({"value": QUANTITY, "components": parts}).templates["hr"]
+    shapes = [orjson.loads(found) for found in sample_observations(template, USUAL)]
+
+    period = {"start": "1970-01-01T00:00:00Z", "end": "1970-01-01T00:01:00Z"}
+    assert [
+        (
+            shape.get("effectiveDateTime") or shape["effectivePeriod"],
+            shape.get("valueQuantity"),
+            shape["component"][0].get("valueString"),
+            len(shape["identifier"]),
+        )
+        for shape in shapes
+    ] == [
+        ("1970-01-01T00:00:00Z", {"value": 1}, "1", 1),
+        ("1970-01-01T00:00:00Z", {"value": 1, "comparator": "<"}, "1", 1),
+        ("1970-01-01T00:00:00Z", None, None, 1),
+        (period, {"value": 1}, "1", 2),
+        ("1970-01-01", {"value": 1}, "1", 1),
+    ]
+    absent = (
+        shapes[2]["dataAbsentReason"],
+        shapes[2]["component"][0]["dataAbsentReason"],
+    )
+    assert {found["coding"][0]["code"] for found in absent} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "counts"),
+    [
+        (USUAL, {**QUANTITY, "aggregate": "count"}, 6),
+        (MEDTECH, {**QUANTITY, "aggregate": "count"}, 6),
+        (USUAL, QUANTITY, 5),
+        (MEDTECH, QUANTITY, 5),
+    ],
+)
+def test_a_period_is_sampled_with_several_readings_where_it_may_have_them(
+    rules, value, counts
+):
+    found = mapping({"periodInterval": 60, "value": value}, rules=rules)
+    samples = list(sample_observations(found.templates["hr"], rules))
+
+    assert len(samples) == counts
+    if counts == 6:
+        assert orjson.loads(samples[-1])["valueQuantity"] == {"value": 2}
+
+
+def test_a_problem_of_many_shapes_is_told_once():
+    bad = {"valueType": "Quantity", "valueName": "v", "unit": "", "aggregate": "mean"}
+
+    found = mapping({"periodInterval": 60, "value": bad})
+    assert len(list(invalid_templates(found))) == 1
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*/fhir.json")), ids=str)

@@ -3,40 +3,51 @@
 The whole measurement goes or stays: half a blood pressure would mislead.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
-from transforms.conversions import json_number
-from transforms.errors import (
-    FhirDataMappingError,
-    InvalidQuantityFhirValueError,
-    RecordError,
-    TemplateNotFoundError,
-)
+from transforms.errors import CorrelationIdNotDefinedError, TemplateNotFoundError
 from transforms.fhir_mapping import FhirMapping
 from transforms.fhir_template import (
+    CORRELATION,
     Coding,
+    ConceptValue,
     FhirTemplate,
     FhirValue,
     QuantityValue,
-    SampledDataValue,
 )
 from transforms.model import Measurement
-from transforms.observation_value import unit_of
+from transforms.observation_value import is_absent, unit_of
 from transforms.readings import ReadingKind
-from transforms.sampled_data import TOKENS
+from transforms.value_check import Check, check_of, compared
 
-Check = Callable[[str, str], float | None]
-"""(value name, text) to the number it is, or None; raises what makes it a letter."""
+Value = tuple[int, float | None, str | None, str | None]
+"""Index of the kind, number, text and flag of one reading."""
+
+
+_PRESENT = (ConceptValue, QuantityValue)
+"""With `medtech` a blank text of these is present: a concept, or no number."""
 
 
 class Admitted(NamedTuple):
     """A measurement's readings and where they belong in time."""
 
-    values: list[tuple[int, float | None, str | None]]
-    """Index of the kind, number and text of each reading."""
+    values: list[Value]
     period_minutes: int
+    """0 for an instant, -1 for what a correlation id ties together."""
     slot_minutes: int
+    """60 or 1440; -1 for what a correlation id ties together."""
+
+
+class _Kind(NamedTuple):
+    """What is known of a value before any reading of it comes."""
+
+    number: int
+    """Its index among the kinds."""
+    check: Check
+    values: tuple[FhirValue, ...]
+    """What it becomes in FHIR; a name may be used more than once."""
+    keeps_blank: bool
+    """Whether a blank text is a value."""
 
 
 class _Plan(NamedTuple):
@@ -45,18 +56,19 @@ class _Plan(NamedTuple):
     template: FhirTemplate
     period_minutes: int
     slot_minutes: int
-    kinds: dict[str | None, tuple[int, Check]]
+    kinds: dict[str | None, _Kind]
 
 
 class Admission:
     """Checks measurements against the FHIR mapping.
 
     Args:
-        mapping: the compiled FHIR mapping.
+        mapping: the compiled FHIR mapping; its rules decide how.
     """
 
     def __init__(self, mapping: FhirMapping) -> None:
         self._mapping = mapping
+        self._medtech = mapping.rules.medtech
         self._plans: dict[str, _Plan] = {}
         self.kinds: list[ReadingKind] = []
         """The kinds of readings admitted so far; `Admitted.values` points here."""
@@ -69,29 +81,57 @@ class Admission:
     def admit(self, measurement: Measurement) -> Admitted:
         """Checks a measurement and names its readings.
 
-        A blank optional value counts as absent; of several values of one name the
-        first counts. A measurement without any value is
-        one reading without a value: the event itself.
+        A blank optional value counts as absent (with `medtech` it makes a
+        CodeableConcept present, and is no number for a Quantity); of several values of
+        one name the first counts. A flagged value may have no text. A measurement
+        without any value is one reading without a value: the event itself.
 
         Raises:
             TemplateNotFoundError: the FHIR mapping does not know the type.
+            CorrelationIdNotDefinedError: the type is grouped by correlation id, and
+                the measurement has none.
             InvalidQuantityFhirValueError: a Quantity is no number.
-            FhirDataMappingError: a value does not fit its FHIR type.
+            FhirDataMappingError: a value or flag does not fit its FHIR type.
         """
         plan = self._plans.get(measurement.type) or self._plan(measurement.type)
-        kinds = plan.kinds
-        values: list[tuple[int, float | None, str | None]] = []
+        if plan.slot_minutes == CORRELATION:
+            _check_correlation(measurement)
         found = measurement.values
         if len(found) > 1 and len(dict(found)) < len(found):
             found = tuple(dict(reversed(found)).items())
-        for name, text in found:
-            known = kinds.get(name) or self._kind(plan, measurement.type, name)
-            if text and not text.isspace():
-                values.append((known[0], known[1](name, text), text))
+        if measurement.flags:
+            values = self._flagged(plan, measurement, dict(found))
+        else:
+            values = []
+            kinds = plan.kinds
+            for name, text in found:
+                known = kinds.get(name) or self._kind(plan, measurement.type, name)
+                if (text and not text.isspace()) or known.keeps_blank:
+                    values.append((known[0], known[1](name, text), text, None))
         if not values:
-            known = kinds.get(None) or self._kind(plan, measurement.type, None)
-            values.append((known[0], None, None))
+            known = plan.kinds.get(None) or self._kind(plan, measurement.type, None)
+            values.append((known.number, None, None, None))
         return Admitted(values, plan.period_minutes, plan.slot_minutes)
+
+    def _flagged(
+        self, plan: _Plan, measurement: Measurement, texts: dict[str, str]
+    ) -> list[Value]:
+        flags = dict(reversed(measurement.flags))
+        values: list[Value] = []
+        named = (name for name, _flag in measurement.flags)
+        for name in dict.fromkeys((*texts, *named)):
+            text, flag = texts.get(name, ""), flags.get(name)
+            known = plan.kinds.get(name) or self._kind(plan, measurement.type, name)
+            sent = None if not text.strip() else text
+            if flag is None:
+                if sent is not None or known.keeps_blank:
+                    values.append((known.number, known.check(name, text), text, None))
+                continue
+            number = None
+            if not is_absent(flag):
+                number = compared(known.values, known.check, name, sent)
+            values.append((known.number, number, sent, flag))
+        return values
 
     def _plan(self, type_name: str) -> _Plan:
         template = self._mapping.template(type_name)
@@ -100,12 +140,15 @@ class Admission:
             hint = f'add a CodeValueFhir template with "typeName": "{type_name}"'
             raise TemplateNotFoundError(msg, hint)
         minutes = template.period_minutes
-        plan = _Plan(template, minutes, 1440 if minutes > 60 else 60, {})
-        self._plans[type_name] = plan
+        slot = CORRELATION if minutes == CORRELATION else 1440 if minutes > 60 else 60
+        plan = self._plans[type_name] = _Plan(template, minutes, slot, {})
         return plan
 
-    def _kind(self, plan: _Plan, type_name: str, name: str | None) -> tuple[int, Check]:
-        codings, value = _find(plan.template, name)
+    def _kind(self, plan: _Plan, type_name: str, name: str | None) -> _Kind:
+        values = tuple(
+            value for value in plan.template.values if value.value_name == name
+        )
+        codings = _codings(plan.template, name)
         first = codings[0] if codings else Coding(None, None, None)
         kind = ReadingKind(
             type_name,
@@ -113,55 +156,38 @@ class Admission:
             first.system,
             first.code,
             first.display,
-            None if value is None else unit_of(value),
+            unit_of(values[0]) if values else None,
         )
         self.kinds.append(kind)
-        plan.kinds[name] = found = (len(self.kinds) - 1, _check(value))
-        return found
+        known = plan.kinds[name] = _Kind(
+            len(self.kinds) - 1,
+            check_of(values, medtech=self._medtech),
+            values,
+            self._medtech and any(isinstance(one, _PRESENT) for one in values),
+        )
+        return known
 
 
-def _find(
-    template: FhirTemplate, name: str | None
-) -> tuple[tuple[Coding, ...], FhirValue | None]:
-    """Codes and FHIR value of a value name; names are case-sensitive."""
-    if template.value is not None and template.value.value_name == name:
-        return template.codings, template.value
+def _check_correlation(measurement: Measurement) -> None:
+    if measurement.correlation is None or not measurement.correlation.strip():
+        msg = (
+            f"Type [{measurement.type}] is grouped by correlation id, and the"
+            " measurement has none"
+        )
+        hint = (
+            "add correlationIdExpression to the device template and have the device"
+            " send an id, or use another periodInterval"
+        )
+        raise CorrelationIdNotDefinedError(msg, hint)
+
+
+def _codings(template: FhirTemplate, name: str | None) -> tuple[Coding, ...]:
+    """Codes of the first value of a name; names are case-sensitive."""
+    if name is None or (
+        template.value is not None and template.value.value_name == name
+    ):
+        return template.codings
     for component in template.components:
         if component.value.value_name == name:
-            return component.codings, component.value
-    return (template.codings if name is None else ()), None
-
-
-def _number_or_none(_name: str, text: str) -> float | None:
-    number = json_number(text)
-    return None if number is None else float(number)
-
-
-def _check(value: FhirValue | None) -> Check:
-    if isinstance(value, QuantityValue):
-        return _quantity
-    return _sample if isinstance(value, SampledDataValue) else _number_or_none
-
-
-def _quantity(name: str, text: str) -> float:
-    number = json_number(text)
-    if number is None:
-        raise _no_number(name, InvalidQuantityFhirValueError)
-    return float(number)
-
-
-def _sample(name: str, text: str) -> float | None:
-    number = json_number(text)
-    if number is not None:
-        return float(number)
-    if text.strip() in TOKENS:
-        return None
-    raise _no_number(name, FhirDataMappingError)
-
-
-def _no_number(name: str, kind: type[RecordError]) -> RecordError:
-    return kind(
-        f"The value [{name}] is not a finite decimal number",
-        "have the device send a number, or convert it in the device mapping, or map the"
-        " value as String",
-    )
+            return component.codings
+    return ()

@@ -6,23 +6,19 @@ A template whose Observations could not be valid is an error at load.
 """
 
 import dataclasses
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from transforms.conversions import json_number
-from transforms.fhir_template import (
-    Coding,
-    Component,
-    Concept,
-    ConceptValue,
-    FhirTemplate,
-    FhirValue,
-    QuantityValue,
-    SampledDataValue,
-    StringValue,
+from transforms.fhir_periods import (
+    MEDTECHS,
+    Difference,
+    check_values,
+    differences,
+    period_minutes,
+    read_interval,
 )
-from transforms.located_json import Members, Node
+from transforms.fhir_template import Component, FhirTemplate, Position
+from transforms.fhir_value_reader import read_category, read_codings, read_value
 from transforms.mapping_reader import (
     Container,
     Fields,
@@ -33,27 +29,12 @@ from transforms.mapping_reader import (
     location,
     read_collection,
 )
+from transforms.rules import USUAL, Rules
 
 _KEYS = ("typeName", "periodInterval", "codes", "category", "value", "components")
-_CODING_KEYS = ("code", "system", "display")
-_VALUE_KEYS = {
-    "SampledData": ("valueName", "valueType", "defaultPeriod", "unit"),
-    "Quantity": ("valueName", "valueType", "unit", "system", "code"),
-    "String": ("valueName", "valueType"),
-    "CodeableConcept": ("valueName", "valueType", "text", "codes"),
-}
-_VALUE_TYPES = {name.lower(): name for name in _VALUE_KEYS}
-_MINUTES = (0, 1440, *(minutes for minutes in range(1, 61) if 60 % minutes == 0))
-_PERIODS = {
-    "single": 0,
-    "hourly": 60,
-    "daily": 1440,
-    "correlationid": -1,
-    **{str(minutes): minutes for minutes in (-1, *_MINUTES)},
-}
 
-_MOST_SAMPLES = 10_000_000
-"""Cells of one SampledData; beyond, a single Observation would exhaust a worker."""
+Use = tuple[Position, str]
+"""Where an extension of ours is used, and which."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,20 +45,29 @@ class FhirMapping:
         text: the file.
         file: its name, for people.
         templates: by lower-case type name.
+        rules: how the file was read where MedTech leaves a choice.
+        extension_uses: what MedTech would not understand, and where.
+        differences: where `--compat=medtech` gives another result, which, and whether
+            more than the notation of times and ids differs.
     """
 
     text: str
     file: str
     templates: dict[str, FhirTemplate] = dataclasses.field(compare=False)
+    rules: Rules = USUAL
+    extension_uses: tuple[Use, ...] = dataclasses.field(default=(), compare=False)
+    differences: tuple[Difference, ...] = dataclasses.field(default=(), compare=False)
 
     @classmethod
-    def from_json(cls, text: str, file: str = "fhir.json") -> "FhirMapping":
+    def from_json(
+        cls, text: str, file: str = "fhir.json", rules: Rules = USUAL
+    ) -> "FhirMapping":
         """Compiles a FHIR mapping.
 
         Raises:
             MappingError: with every error of the file.
         """
-        mapping, findings = load_fhir_mapping(text, file)
+        mapping, findings = load_fhir_mapping(text, file, rules)
         findings.raise_errors()
         return mapping
 
@@ -87,217 +77,129 @@ class FhirMapping:
 
     @property
     def periods(self) -> dict[str, int]:
-        """Minutes per Observation of each type; 0 for one per instant."""
+        """Minutes per Observation of each type; 0: an instant, -1: a correlation id."""
         return {
             name: template.period_minutes for name, template in self.templates.items()
         }
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return _revive, (self.text, self.file)
+    def __reduce__(self) -> tuple[Any, tuple[str, str, Rules]]:
+        return _revive, (self.text, self.file, self.rules)
 
 
 @lru_cache(maxsize=8)
-def _revive(text: str, file: str) -> FhirMapping:
-    return FhirMapping.from_json(text, file)
+def _revive(text: str, file: str, rules: Rules) -> FhirMapping:
+    return FhirMapping.from_json(text, file, rules)
 
 
-def load_fhir_mapping(text: str, file: str) -> tuple[FhirMapping, Findings]:
+def load_fhir_mapping(
+    text: str, file: str, rules: Rules = USUAL
+) -> tuple[FhirMapping, Findings]:
     """Compiles what can be compiled, and reports everything else.
 
     Returns:
         The mapping of the templates without error, and all findings.
     """
     findings = Findings(file)
-    templates: dict[str, FhirTemplate] = {}
+    loader = _Loader(findings, rules)
     for container in read_collection(text, "CollectionFhir", findings):
-        template = _template(container, findings)
-        if template is None:
-            continue
-        key = template.type_name.lower()
-        if key in templates:
-            msg = f"Duplicate template defined for type name: '{template.type_name}'"
-            findings.error(container.template, msg, "remove or rename one of them")
-        else:
-            templates[key] = template
-    return FhirMapping(text, file, templates), findings
-
-
-def _template(container: Container, findings: Findings) -> FhirTemplate | None:
-    given, place, node = container
-    if not is_type(given, "CodeValueFhir"):
-        msg = f"Expected TemplateType value CodeValueFhirTemplate, actual {given}."
-        findings.error(place, msg, close_to(given, ("CodeValueFhir",)))
-        return None
-    before = len(findings.errors)
-    fields = Fields(node, "CodeValueFhirTemplate", _KEYS, findings)
-    type_name = fields.name("typeName")
-    codings = _codings(fields.items("codes", required=True), findings)
-    category = tuple(
-        _category(entry, findings) for entry in each(fields.items("category"))
+        loader.load(container)
+    found = loader.templates.values()
+    mapping = FhirMapping(
+        text,
+        file,
+        loader.templates,
+        rules,
+        tuple(loader.uses),
+        tuple(difference for one in found for difference in differences(one)),
     )
-    value_node = fields.get("value")
-    value = None if value_node is None else _value(value_node, findings)
-    components = _components(fields, findings)
-    period = _period(fields.get("periodInterval"), findings)
-    if type_name is None or len(findings.errors) > before:
-        return None
-    template = FhirTemplate(
-        type_name=type_name,
-        location=location(findings, node),
-        period_interval=period,
-        codings=codings,
-        category=category,
-        value=value,
-        components=components,
-    )
-    _check_values(template, node, findings)
-    return template if len(findings.errors) == before else None
+    return mapping, findings
 
 
-def _period(node: Node | None, findings: Findings) -> int:
-    if node is None:
-        return 0
-    value = node.value
-    minutes: int | None = None
-    if isinstance(value, str):
-        minutes = _PERIODS.get(value.strip().lower())
-    elif isinstance(value, (int, float)) and value == int(value):
-        minutes = None if isinstance(value, bool) else int(value)
-    if minutes == -1:
-        msg = "periodInterval -1 (by correlation id) is not supported by this version"
-        findings.error(node, msg, "use 0, 60 or 1440")
-        return 0
-    if minutes not in _MINUTES:
-        msg = "periodInterval must be 0, 60, 1440, or minutes that divide an hour"
-        findings.error(node, msg, "0: one Observation per instant, 60: hour, 1440: day")
-        return 0
-    return minutes
+class _Loader:
+    """Reads one container after the other."""
 
+    def __init__(self, findings: Findings, rules: Rules) -> None:
+        self.templates: dict[str, FhirTemplate] = {}
+        self.uses: list[Use] = []
+        self._names: set[str] = set()
+        self._findings = findings
+        self._rules = rules
 
-def _codings(nodes: tuple[Node, ...], findings: Findings) -> tuple[Coding, ...]:
-    codings = []
-    for node in each(nodes):
-        fields = Fields(node, "FhirCode", _CODING_KEYS, findings)
-        codings.append(Coding(*(fields.text(key) for key in _CODING_KEYS)))
-        if _is_empty(node, _CODING_KEYS):
-            msg = "a code needs code, system or display: FHIR knows no empty objects"
-            findings.error(node, msg, "remove it")
-    return tuple(codings)
+    def load(self, container: Container) -> None:
+        """Adds a template if it has no error."""
+        given, place, node = container
+        findings = self._findings
+        if not is_type(given, "CodeValueFhir"):
+            msg = f"Expected TemplateType value CodeValueFhirTemplate, actual {given}."
+            findings.error(place, msg, close_to(given, ("CodeValueFhir",)))
+            return
+        before = len(findings.errors)
+        fields = Fields(node, "CodeValueFhirTemplate", _KEYS, findings)
+        type_name = self._type_name(fields)
+        template = self._template(type_name or "", fields)
+        self._note_uses(template, fields)
+        if len(findings.errors) == before:
+            self.templates[template.type_name.lower()] = template
 
+    def _type_name(self, fields: Fields) -> str | None:
+        name = fields.text("typeName", required=True)
+        node = fields.get("typeName")
+        if name is None or node is None:
+            return None
+        if not name.strip():
+            msg = f"Empty type name is not allowed: '{name}'"
+            self._findings.error(node, msg, "name the type as the device mapping does")
+        elif name.lower() in self._names:
+            msg = f"Duplicate template defined for type name: '{name}'"
+            self._findings.error(node, msg, "remove or rename one of them")
+        self._names.add(name.lower())
+        return name
 
-def _category(node: Node, findings: Findings) -> Concept:
-    fields = Fields(node, "FhirCodeableConcept", ("text", "codes"), findings)
-    if _is_empty(node, ("text", "codes")):
-        msg = "a category needs text or codes: FHIR knows no empty objects"
-        findings.error(node, msg, "remove it")
-    return Concept(fields.text("text"), _codings(fields.items("codes"), findings))
+    def _template(self, type_name: str, fields: Fields) -> FhirTemplate:
+        findings = self._findings
+        codings = read_codings(fields.items("codes", required=True), findings)
+        category = tuple(
+            read_category(entry, findings) for entry in each(fields.items("category"))
+        )
+        value_node = fields.get("value")
+        value = None if value_node is None else read_value(value_node, findings)
+        components = _components(fields, findings)
+        interval = read_interval(fields.get("periodInterval"), findings)
+        values = [component.value for component in components]
+        own = () if value is None else (value,)
+        minutes = period_minutes(interval or 0, (*own, *values), self._rules)
+        template = FhirTemplate(
+            type_name=type_name,
+            location=location(findings, fields.node),
+            position=(fields.node.line, fields.node.column),
+            period_interval=interval or 0,
+            period_minutes=minutes,
+            codings=codings,
+            category=category,
+            value=value,
+            components=components,
+        )
+        if interval is not None:
+            check_values(template, findings, self._rules)
+        return template
 
-
-def _is_empty(node: Node, keys: tuple[str, ...]) -> bool:
-    """Whether an object holds nothing under any of the keys."""
-    if not isinstance(node.value, Members):
-        return False
-    members = (node.value.get(key) for key in keys)
-    return all(member is None or member.node.value in (None, ()) for member in members)
+    def _note_uses(self, template: FhirTemplate, fields: Fields) -> None:
+        member = fields.member("periodInterval")
+        if member is not None and template.period_interval not in MEDTECHS:
+            place = member.line, member.column
+            self.uses.append((place, f"periodInterval {template.period_interval}"))
+        for value in template.values:
+            if getattr(value, "aggregate", None) is not None:
+                self.uses.append((value.position, "the key aggregate"))
 
 
 def _components(fields: Fields, findings: Findings) -> tuple[Component, ...]:
     components = []
     for node in each(fields.items("components")):
         entry = Fields(node, "CodeValueMapping", ("codes", "value"), findings)
-        codings = _codings(entry.items("codes", required=True), findings)
+        codings = read_codings(entry.items("codes", required=True), findings)
         value_node = entry.get("value", required=True)
-        value = None if value_node is None else _value(value_node, findings)
+        value = None if value_node is None else read_value(value_node, findings)
         if value is not None:
             components.append(Component(codings, value))
     return tuple(components)
-
-
-def _value(node: Node, findings: Findings) -> FhirValue | None:
-    if not isinstance(node.value, Members):
-        findings.error(node, "FhirValueType must be an object")
-        return None
-    every = {key for keys in _VALUE_KEYS.values() for key in keys}
-    kind = Fields(node, "FhirValueType", every, findings, unknown="warning").get(
-        "valueType"
-    )
-    if kind is None:
-        findings.error(node, "Property ValueType is missing.", 'add "valueType"')
-        return None
-    given = kind.value if isinstance(kind.value, str) else ""
-    name = _VALUE_TYPES.get(given.lower())
-    if name is None:
-        hint = close_to(given, _VALUE_KEYS) or f"use {', '.join(_VALUE_KEYS)}"
-        findings.error(kind, f"there is no valueType {given}".rstrip(), hint)
-        return None
-    # Keys of other value types are ignored, as MedTech does.
-    fields = Fields(
-        node, f"{name}FhirValueType", _VALUE_KEYS[name], findings, unknown="ignored"
-    )
-    value_name = fields.name("valueName")
-    if value_name is None:
-        return None
-    if name == "Quantity":
-        unit, system, code = (fields.text(key) for key in ("unit", "system", "code"))
-        if code is not None and system is None:
-            # https://hl7.org/fhir/R4/datatypes.html#Quantity, invariant qty-3
-            msg = "a Quantity with a code needs the code's system"
-            hint = 'add "system": "http://unitsofmeasure.org" if the code is UCUM'
-            findings.warning(node, msg, hint)
-        return QuantityValue(value_name, unit, system, code)
-    if name == "SampledData":
-        period = _sample_period(fields, node, findings)
-        unit = fields.text("unit")
-        return None if period is None else SampledDataValue(value_name, unit, period)
-    if name == "String":
-        return StringValue(value_name)
-    return _concept_value(fields, value_name, node, findings)
-
-
-def _concept_value(
-    fields: Fields, value_name: str, node: Node, findings: Findings
-) -> ConceptValue | None:
-    codings = _codings(fields.items("codes"), findings)
-    text = fields.text("text")
-    if not codings:
-        findings.error(node, "a CodeableConcept value needs codes", 'add "codes"')
-        return None
-    return ConceptValue(value_name, text, codings)
-
-
-def _sample_period(fields: Fields, node: Node, findings: Findings) -> int | None:
-    given = fields.get("defaultPeriod")
-    if given is None:
-        msg = "a SampledData value needs defaultPeriod, the milliseconds per sample"
-        findings.error(node, msg, 'add "defaultPeriod"')
-        return None
-    number = json_number(str(given.value))
-    if number is not None:
-        microseconds = Decimal(number) * 1000
-        if microseconds > 0 and microseconds == microseconds.to_integral_value():
-            return int(microseconds)
-    msg = "defaultPeriod must be a positive number of milliseconds, whole microseconds"
-    findings.error(given, msg)
-    return None
-
-
-def _check_values(template: FhirTemplate, node: Node, findings: Findings) -> None:
-    names = [value.value_name for value in template.values]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        findings.warning(node, f"the value [{name}] is used more than once")
-    for value in template.values:
-        if not isinstance(value, SampledDataValue):
-            continue
-        cells = template.period_interval * 60_000_000 // value.period
-        if cells > _MOST_SAMPLES:
-            msg = f"[{value.value_name}] would hold {cells} samples per Observation"
-            hint = "raise defaultPeriod or lower periodInterval"
-            findings.error(node, msg, hint)
-    if template.period_minutes and any(
-        isinstance(value, QuantityValue | StringValue) for value in template.values
-    ):
-        msg = (
-            "SampledData beside other values: of several readings in a period the"
-            " Quantity or String holds the last"
-        )
-        findings.warning(node, msg, "split it into two types")

@@ -3,6 +3,12 @@
 import dataclasses
 from typing import NamedTuple
 
+Position = tuple[int, int]
+"""1-based line and column of what a finding points at."""
+
+CORRELATION = -1
+"""The `periodInterval` of one Observation per correlation id."""
+
 
 class Coding(NamedTuple):
     """One code of a code system; absent members are None."""
@@ -27,6 +33,9 @@ class QuantityValue:
     unit: str | None
     system: str | None
     code: str | None
+    aggregate: str | None = None
+    """What it is of the readings of a period, e.g. `mean`; None: the reading itself."""
+    position: Position = dataclasses.field(default=(1, 1), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,6 +46,7 @@ class SampledDataValue:
     unit: str | None
     period: int
     """µs per cell."""
+    position: Position = dataclasses.field(default=(1, 1), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class StringValue:
     """Text as it is."""
 
     value_name: str
+    position: Position = dataclasses.field(default=(1, 1), compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class ConceptValue:
     value_name: str
     text: str | None
     codings: tuple[Coding, ...]
+    position: Position = dataclasses.field(default=(1, 1), compare=False)
 
 
 FhirValue = QuantityValue | SampledDataValue | StringValue | ConceptValue
@@ -72,8 +84,13 @@ class FhirTemplate:
     type_name: str
     location: str
     """File and line."""
+    position: Position = dataclasses.field(default=(1, 1), compare=False)
     period_interval: int
-    """Minutes: 0 for an instant, 60, 1440, or a number that divides an hour."""
+    """Minutes as the file says: 0 for an instant, 60, 1440, a number that divides an
+    hour, or -1 for one Observation per correlation id."""
+    period_minutes: int
+    """Length of the period that one Observation covers, as decided at load: 0 for one
+    per instant, -1 for one per correlation id."""
     codings: tuple[Coding, ...]
     category: tuple[Concept, ...]
     value: FhirValue | None
@@ -86,12 +103,9 @@ class FhirTemplate:
         return (*own, *(component.value for component in self.components))
 
     @property
-    def period_minutes(self) -> int:
-        """Length of the period one Observation covers; 0 for one per instant.
-
-        `periodInterval` governs SampledData only; every other value is one Observation
-        per instant, as the service's documentation has it
-        (https://learn.microsoft.com/azure/healthcare-apis/iot/overview-of-fhir-destination-mapping).
-        """
-        sampled = any(isinstance(value, SampledDataValue) for value in self.values)
-        return self.period_interval if sampled else 0
+    def aggregates(self) -> bool:
+        """Whether a value is a summary of the readings of a period."""
+        return any(
+            isinstance(value, QuantityValue) and value.aggregate is not None
+            for value in self.values
+        )

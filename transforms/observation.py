@@ -7,22 +7,26 @@ R4: https://hl7.org/fhir/R4/observation.html
 """
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from transforms.fhir_template import Coding, FhirTemplate, FhirValue
-from transforms.instants import MINUTE, id_segment, iso_instant
-from transforms.observation_value import (
-    Reading,
-    concept,
-    element_of,
-    renderer,
-    to_json,
-    unit_of,
+from transforms.effective import period_of, teller
+from transforms.fhir_template import CORRELATION, FhirTemplate
+from transforms.instants import id_segment, iso_instant
+from transforms.observation_value import Reading, concept, to_json
+from transforms.reading_group import (
+    encounter_of,
+    ingestion_of,
+    latest_ingestion,
+    records_of,
+    statistics,
 )
-
-SERVICE = "https://azure.microsoft.com/en-us/services/iomt-fhir-connector/"
-"""MedTech's system of identifiers and service codings: kept, so that ids stay."""
+from transforms.rules import USUAL, Rules
+from transforms.value_mould import (
+    SERVICE,
+    code_concept,
+    first_code,
+    value_moulds,
+)
 
 STATUS = "final"
 """Of an instant, and of a period whose run is bounded: all its input was there."""
@@ -57,62 +61,48 @@ class ValueRow(NamedTuple):
     mapping_version: str
 
 
-def period_of(instant: int, minutes: int) -> tuple[int, int]:
-    """Start of the period an instant lies in, and start of the next one.
+def identity_segment(
+    occurred_at: int, period_minutes: int, correlation: str | None, medtech: bool
+) -> str:
+    """The part of MedTech's identifier that says when.
 
-    Periods are whole UTC hours, days or parts of an hour; an instant (0 minutes) is
-    its own period.
+    Args:
+        occurred_at: when any reading of the Observation occurred.
+        period_minutes: length of the period; 0 for an instant, -1 for all that a
+            correlation id ties together.
+        correlation: the correlation id; used for -1 only.
+        medtech: whether instants are cut to seconds, as MedTech does, and two readings
+            of one second so become one Observation.
+
+    >>> identity_segment(1546333200250000, 0, None, False)
+    '20190101090000.250000Z.20190101090000.250000Z'
+    >>> identity_segment(1546333200250000, 60, None, False)
+    '20190101090000Z.20190101095959Z'
     """
-    if not minutes:
-        return instant, instant
-    length = minutes * MINUTE
-    start = instant - instant % length
-    return start, start + length
+    if not period_minutes:
+        cut = occurred_at % 1_000_000 if medtech else 0
+        segment = id_segment(occurred_at - cut)
+        return f"{segment}.{segment}"
+    if period_minutes == CORRELATION:
+        return correlation or ""
+    start, end = period_of(occurred_at, period_minutes)
+    return f"{id_segment(start)}.{id_segment(end - 1_000_000)}"
 
 
 def observation_identifier(
-    patient_id: str, device_id: str, type_name: str, start: int, end: int
+    patient_id: str, device_id: str, type_name: str, segment: str
 ) -> str:
-    """MedTech's identifier of an Observation over [start, end), or at one instant.
+    """MedTech's identifier of an Observation.
 
-    >>> hour = 1546300800000000
-    >>> observation_identifier("p", "d", "hr", hour, hour + 3_600_000_000)
+    >>> observation_identifier("p", "d", "hr", "20190101000000Z.20190101005959Z")
     'p.d.hr.20190101000000Z.20190101005959Z'
     """
-    first = id_segment(start)
-    last = first if end == start else id_segment(end - 1_000_000)
-    return f"{patient_id}.{device_id}.{type_name}.{first}.{last}"
+    return f"{patient_id}.{device_id}.{type_name}.{segment}"
 
 
 def observation_id(identifier: str) -> str:
     """The id of the Observation with an identifier: 64 hex digits."""
     return hashlib.sha256(f"{SERVICE}_{identifier}".encode()).hexdigest()
-
-
-def code_concept(codings: Sequence[Coding], name: str) -> dict[str, Any]:
-    """A code as MedTech builds it: text, the template's codings, its own coding."""
-    return concept(name, (*codings, Coding(name, SERVICE, name)))
-
-
-def _first(codings: Sequence[Coding]) -> tuple[str | None, str | None]:
-    return (codings[0].system, codings[0].code) if codings else (None, None)
-
-
-class _ValueMould:
-    """The Observation's own value, or one component."""
-
-    def __init__(self, value: FhirValue, codings: Sequence[Coding] | None) -> None:
-        self.name = value.value_name
-        self.render = renderer(value)
-        self.unit = unit_of(value)
-        self.is_component = codings is not None
-        self.first = _first(codings or ())
-        element = element_of(value)
-        if self.is_component:
-            code = to_json(code_concept(codings or (), self.name))
-            self.open, self.close = f'{{"code":{code},"{element}":', "}"
-        else:
-            self.open, self.close = f',"{element}":', ""
 
 
 class Mould:
@@ -125,30 +115,36 @@ class Mould:
         template: the type's FHIR template.
         type_name: the type as the device mapping spells it.
         mapping_version: hash of the two mapping files.
+        rules: how the files are read where MedTech leaves a choice.
     """
 
     def __init__(
-        self, template: FhirTemplate, type_name: str, mapping_version: str
+        self,
+        template: FhirTemplate,
+        type_name: str,
+        mapping_version: str,
+        rules: Rules = USUAL,
     ) -> None:
         self._minutes = template.period_minutes
+        self._medtech = rules.medtech
         self._type = type_name
+        self._escaped_type = _escaped(type_name)
         self._version = mapping_version
-        self._first = _first(template.codings)
+        self._code = first_code(template.codings)
+        self._tell = teller(template, rules)
+        self._values = value_moulds(template, rules)
         tag = {"system": MAPPING_VERSION, "code": mapping_version}
         self._to_identifier = (
             f'","meta":{to_json({"tag": [tag]})},'
-            f'"identifier":[{{"system":{to_json(SERVICE)},"value":'
+            f'"identifier":[{{"system":{to_json(SERVICE)},"value":"'
         )
         category = [concept(entry.text, entry.codings) for entry in template.category]
         categories = f'"category":{to_json(category)},' if category else ""
         code = to_json(code_concept(template.codings, type_name))
         self._to_subject = (
-            f'}}],"status":"{STATUS}",{categories}"code":{code},'
+            f'],"status":"{STATUS}",{categories}"code":{code},'
             '"subject":{"reference":"Patient/'
         )
-        own = [] if template.value is None else [_ValueMould(template.value, None)]
-        parts = [_ValueMould(part.value, part.codings) for part in template.components]
-        self._values = own + parts
 
     def fill(self, readings: list[Reading]) -> tuple[bytes, list[ValueRow]]:
         """Makes the Observation of one complete group.
@@ -158,30 +154,55 @@ class Mould:
 
         Returns:
             The resource as JSON, and its rows for the table.
+
+        Raises:
+            InvalidQuantityFhirValueError: `medtech` only: a Quantity has several
+                readings in a period.
+            FhirDataMappingError: `medtech` only: so has a String; or the readings of a
+                correlation id lie too far apart for SampledData.
         """
         first = readings[0]
-        start, end = period_of(first.occurred_at, self._minutes)
-        issued = max(map(_ingestion, readings))
-        encounter = _encounter(readings)
-        head = self._head(first, start, end, encounter, issued)
-        values, rows = self._fill_values(readings, start, end)
-        until = start if end == start else end - 1
-        common = (first.observation_id, first.patient_id, first.device_id, encounter)
-        kind = (self._type, *self._first)
-        effective = (STATUS, start, until)
+        effective, start, last = self._tell(readings)
+        if len(readings) == 1:
+            issued, encounter = ingestion_of(first), first.encounter_id
+        else:
+            issued, encounter = latest_ingestion(readings), encounter_of(readings)
+        head = self._head(readings, effective, encounter, issued)
+        values, rows = self._fill_values(readings, start, last)
+        common = (
+            first.observation_id,
+            first.patient_id,
+            first.device_id,
+            encounter,
+            self._type,
+            *self._code,
+        )
+        times = (STATUS, start // 10, last // 10)
+        tail = (issued, self._version)
+        # Adding tuples costs half of unpacking them.
         return f"{head}{values}}}".encode(), [
-            ValueRow._make(
-                (*common, *kind, *codes, *effective, *value, issued, self._version)
-            )
+            ValueRow._make(common + codes + times + value + tail)
             for codes, value in rows
         ]
 
     def _head(
-        self, first: Reading, start: int, end: int, encounter: str | None, issued: int
+        self,
+        readings: list[Reading],
+        effective: str,
+        encounter: str | None,
+        issued: int,
     ) -> str:
-        identifier = observation_identifier(
-            first.patient_id, first.device_id, self._type, start, end
+        first = readings[0]
+        segment = identity_segment(
+            first.occurred_at, self._minutes, first.correlation_id, self._medtech
         )
+        if self._minutes == CORRELATION:
+            segment = _escaped(segment)
+        identifier = observation_identifier(
+            first.patient_id, first.device_id, self._escaped_type, segment
+        )
+        # The sender's own ids: a period has no record of its own.
+        records = "" if self._minutes else records_of(readings)
         # The FHIR id is known to a server only: a logical reference loses nothing.
         visit = (
             ""
@@ -189,89 +210,46 @@ class Mould:
             else ',"encounter":{"type":"Encounter","identifier":{"value":'
             f"{to_json(encounter)}}}}}"
         )
-        effective = (
-            f'"effectiveDateTime":"{iso_instant(start, first.utc_offset_minutes)}"'
-            if end == start
-            else f'"effectivePeriod":{to_json(effective_period(start, end))}'
-        )
         return (
             f'{{"resourceType":"Observation","id":"{first.observation_id}'
-            f"{self._to_identifier}{to_json(identifier)}{self._to_subject}"
+            f'{self._to_identifier}{identifier}"}}{records}{self._to_subject}'
             f'{first.patient_id}"}},"device":{{"reference":"Device/{first.device_id}"}}'
             f'{visit},{effective},"issued":"{iso_instant(issued)}"'
         )
 
     def _fill_values(
-        self, readings: list[Reading], start: int, end: int
+        self, readings: list[Reading], start: int, last: int
     ) -> tuple[str, list[tuple[Any, ...]]]:
         own = ""
         components = []
         rows: list[tuple[Any, ...]] = []
+        by_name: dict[str | None, list[Reading]] = {}
+        for reading in readings:
+            name = reading.value_name
+            if name in by_name:
+                by_name[name].append(reading)
+            else:
+                by_name[name] = [reading]
         for mould in self._values:
-            used = [r for r in readings if r.value_name == mould.name]
-            if not used:
+            used = by_name.get(mould.name)
+            if used is None:
                 continue
             if len(used) > 1:
-                used = _one_per_instant(used)
-            json, number, text = mould.render(used, start, end)
-            filled = f"{mould.open}{json}{mould.close}"
+                used = mould.choose(used)
+            json, number, text = mould.render(used, start, last)
             if mould.is_component:
-                components.append(filled)
+                components.append(f"{mould.open}{json}{mould.close}")
             else:
-                own = filled
-            rows.append((mould.first, (number, text, mould.unit, *_statistics(used))))
+                own = f",{json}"
+            rows.append((mould.code, (number, text, mould.unit, *statistics(used))))
         if components:
             own += f',"component":[{",".join(components)}]'
         if not rows:
-            nothing = (None, None, None, *_statistics(readings))
+            nothing = (None, None, None, *statistics(readings))
             rows.append(((None, None), nothing))
         return own, rows
 
 
-def effective_period(start: int, end: int) -> dict[str, str]:
-    """A period in MedTech's text: 7 digits, the end 100 ns before the next period."""
-    return {
-        "start": f"{iso_instant(start)[:-1]}.0000000Z",
-        "end": f"{iso_instant(end - 1_000_000)[:-1]}.9999999Z",
-    }
-
-
-def _ingestion(reading: Reading) -> int:
-    ingested = reading.ingested_at
-    return reading.occurred_at if ingested is None else ingested
-
-
-def _encounter(readings: list[Reading]) -> str | None:
-    """The encounter of the reading ingested last among those that name one."""
-    if len(readings) == 1:
-        return readings[0].encounter_id
-    named = [reading for reading in readings if reading.encounter_id is not None]
-    if not named:
-        return None
-    return max(named, key=lambda r: (_ingestion(r), r.encounter_id)).encounter_id
-
-
-def _one_per_instant(readings: list[Reading]) -> list[Reading]:
-    """Readings that differ in encounter or correlation only: the last ingested one."""
-    winners: dict[int, Reading] = {}
-    for reading in readings:
-        known = winners.get(reading.occurred_at)
-        if known is None or _rank(reading) > _rank(known):
-            winners[reading.occurred_at] = reading
-    return list(winners.values())
-
-
-def _rank(reading: Reading) -> tuple[int, str, str]:
-    return _ingestion(reading), reading.value_text or "", reading.encounter_id or ""
-
-
-def _statistics(
-    readings: list[Reading],
-) -> tuple[int, float | None, float | None, float | None]:
-    if len(readings) == 1:
-        return 1, (value := readings[0].value), value, value
-    numbers = [reading.value for reading in readings if reading.value is not None]
-    if not numbers:
-        return len(readings), None, None, None
-    mean = sum(numbers) / len(numbers)
-    return len(readings), min(numbers), max(numbers), mean
+def _escaped(text: str) -> str:
+    """A text as it stands between the quotes of a JSON text."""
+    return to_json(text)[1:-1]

@@ -1,7 +1,9 @@
 """The value[x] of an Observation or component, from the readings it stands for.
 
 Numbers are written with the digits that were sent: FHIR decimals keep their precision
-(https://hl7.org/fhir/R4/datatypes.html#decimal).
+(https://hl7.org/fhir/R4/datatypes.html#decimal). A reading whose flag says why there is
+no value becomes a `dataAbsentReason`, which never stands beside a value (invariant
+obs-6, https://hl7.org/fhir/R4/observation.html#invs).
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +12,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from transforms.aggregate import AGGREGATES, Sample
 from transforms.conversions import json_number
+from transforms.errors import FhirDataMappingError
 from transforms.fhir_template import (
     Coding,
     ConceptValue,
@@ -19,7 +23,10 @@ from transforms.fhir_template import (
     SampledDataValue,
     StringValue,
 )
-from transforms.sampled_data import encode
+from transforms.flags import COMPARATORS
+from transforms.sampled_data import ABOVE, BELOW, EMPTY, MOST_CELLS, cells_of, encode
+
+ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 
 
 class Reading(NamedTuple):
@@ -29,12 +36,17 @@ class Reading(NamedTuple):
     patient_id: str
     device_id: str
     encounter_id: str | None
+    correlation_id: str | None
+    record_id: str | None
     type: str
     value_name: str | None
     occurred_at: int
-    utc_offset_minutes: int
+    occurred_tick: int
+    ended_at: int | None
+    utc_offset_minutes: int | None
     value: float | None
     value_text: str | None
+    flag: str | None
     ingested_at: int | None
 
 
@@ -42,13 +54,13 @@ class Rendered(NamedTuple):
     """A value, for the resource and for the table."""
 
     json: str
-    """What stands in the resource."""
+    """The member of the resource: `"valueQuantity":…` or `"dataAbsentReason":…`."""
     number: float | None
     text: str | None
 
 
 Render = Callable[[list[Reading], int, int], Rendered]
-"""(readings in time order, start of the period, its end) to the rendered value."""
+"""(readings in time order, first tick of the Observation, its last) to the value."""
 
 
 def without_none(**members: str | None) -> dict[str, str]:
@@ -68,19 +80,6 @@ def concept(text: str | None, codings: Iterable[Coding]) -> dict[str, Any]:
     return members
 
 
-def element_of(value: FhirValue) -> str:
-    """The name of the value[x] element."""
-    return _ELEMENTS[type(value)]
-
-
-_ELEMENTS = {
-    QuantityValue: "valueQuantity",
-    SampledDataValue: "valueSampledData",
-    StringValue: "valueString",
-    ConceptValue: "valueCodeableConcept",
-}
-
-
 def unit_of(value: FhirValue) -> str | None:
     """The unit for tables: the UCUM code if the template has one, else the text."""
     if isinstance(value, QuantityValue):
@@ -89,14 +88,15 @@ def unit_of(value: FhirValue) -> str | None:
 
 
 def renderer(value: FhirValue) -> Render:
-    """Compiles a template's value into the function that renders readings."""
+    """Compiles a template's value into the function that renders readings.
+
+    Of several readings a Quantity or String is the last.
+    """
     if isinstance(value, QuantityValue):
-        return _quantity(value)
+        return _quantity(value) if value.aggregate is None else _aggregated(value)
     if isinstance(value, SampledDataValue):
         return _sampled_data(value)
-    if isinstance(value, ConceptValue):
-        return _concept(value)
-    return _string
+    return _concept(value) if isinstance(value, ConceptValue) else _string(value)
 
 
 def to_json(document: Any) -> str:
@@ -104,18 +104,63 @@ def to_json(document: Any) -> str:
     return orjson.dumps(document).decode()
 
 
-def _quantity(value: QuantityValue) -> Render:
-    constant = without_none(unit=value.unit, system=value.system, code=value.code)
-    tail = f",{to_json(constant)[1:]}" if constant else "}"
+def is_absent(flag: str | None) -> bool:
+    """Whether a flag says that there is no value."""
+    return flag is not None and flag not in COMPARATORS
 
-    def render(readings: list[Reading], _start: int, _end: int) -> Rendered:
+
+def _absent(flag: str | None) -> Rendered:
+    reason = {"coding": [{"system": ABSENT_REASON, "code": flag}]}
+    return Rendered(f'"dataAbsentReason":{to_json(reason)}', None, None)
+
+
+def _number(reading: Reading) -> str:
+    number = json_number(reading.value_text or "")
+    if number is None:
+        # Group lets only numbers pass; the store was written by something else.
+        msg = "the store holds a Quantity that is no number"
+        raise ValueError(msg)
+    return number
+
+
+def _tail(value: QuantityValue) -> str:
+    """What follows the number of a Quantity."""
+    constant = without_none(unit=value.unit, system=value.system, code=value.code)
+    return f",{to_json(constant)[1:]}" if constant else "}"
+
+
+def _quantity(value: QuantityValue) -> Render:
+    tail = _tail(value)
+
+    def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         last = readings[-1]
-        number = json_number(last.value_text or "")
-        if number is None:
-            # Group lets only numbers pass; the store was written by something else.
-            msg = "the store holds a Quantity that is no number"
-            raise ValueError(msg)
-        return Rendered(f'{{"value":{number}{tail}', last.value, last.value_text)
+        end = tail
+        if last.flag is not None:
+            if is_absent(last.flag):
+                return _absent(last.flag)
+            end = f',"comparator":"{last.flag}"{tail}'
+        member = f'"valueQuantity":{{"value":{_number(last)}{end}'
+        return Rendered(member, last.value, last.value_text)
+
+    return render
+
+
+def _aggregated(value: QuantityValue) -> Render:
+    tail = _tail(value)
+    aggregate = AGGREGATES[value.aggregate or ""]
+
+    def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
+        samples = [
+            Sample(_number(reading), reading.flag)
+            for reading in readings
+            if not is_absent(reading.flag)
+        ]
+        if not samples:
+            return _absent(readings[-1].flag)
+        text, flag = aggregate(samples)
+        comparator = "" if flag is None else f',"comparator":"{flag}"'
+        member = f'"valueQuantity":{{"value":{text}{comparator}{tail}'
+        return Rendered(member, float(text), text)
 
     return render
 
@@ -123,32 +168,61 @@ def _quantity(value: QuantityValue) -> Render:
 def _sampled_data(value: SampledDataValue) -> Render:
     origin = to_json({"value": 0, **without_none(unit=value.unit)})
     period = format((Decimal(value.period) / 1000).normalize(), "f")
-    head = f'{{"origin":{origin},"period":{period},"dimensions":1,"data":"'
+    head = (
+        f'"valueSampledData":{{"origin":{origin},"period":{period},"dimensions":1,'
+        '"data":"'
+    )
+    cell = value.period * 10  # ticks, as start and last are
 
-    def render(readings: list[Reading], start: int, end: int) -> Rendered:
-        samples = ((reading.occurred_at, _token(reading)) for reading in readings)
-        grid = encode(samples, start, end, value.period)
+    def render(readings: list[Reading], start: int, last: int) -> Rendered:
+        if cells_of(start, last, cell) > MOST_CELLS:
+            raise _too_long(value.value_name)
+        samples = (
+            (reading.occurred_at * 10 + reading.occurred_tick, sample_token(reading))
+            for reading in readings
+        )
+        grid = encode(samples, start, last, cell)
         return Rendered(f'{head}{grid}"}}', None, grid)
 
     return render
 
 
-def _token(reading: Reading) -> str:
+def _too_long(name: str) -> FhirDataMappingError:
+    msg = f"The readings of one correlation id span more than {MOST_CELLS} samples"
+    hint = f"give each session an id of its own, or raise defaultPeriod of [{name}]"
+    return FhirDataMappingError(msg, hint)
+
+
+_LIMITS = {"<": BELOW, "<=": BELOW, ">=": ABOVE, ">": ABOVE}
+
+
+def sample_token(reading: Reading) -> str:
+    """What stands for a reading in the grid of a SampledData."""
+    if reading.flag is not None:
+        return _LIMITS.get(reading.flag, EMPTY)
     text = reading.value_text or ""
     return json_number(text) or text.strip()
 
 
-def _string(readings: list[Reading], _start: int, _end: int) -> Rendered:
-    text = readings[-1].value_text
-    return Rendered(to_json(text), readings[-1].value, text)
+def _string(_value: StringValue) -> Render:
+    def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
+        last = readings[-1]
+        if last.flag is not None:
+            return _absent(last.flag)
+        text = last.value_text
+        return Rendered(f'"valueString":{to_json(text)}', last.value, text)
+
+    return render
 
 
 def _concept(value: ConceptValue) -> Render:
-    content = to_json(concept(value.text, value.codings))
+    content = f'"valueCodeableConcept":{to_json(concept(value.text, value.codings))}'
     named = (coding.display or coding.code for coding in value.codings)
     text = value.text or next((name for name in named if name), None)
 
-    def render(_readings: list[Reading], _start: int, _end: int) -> Rendered:
+    def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
+        if all(reading.flag is not None for reading in readings):
+            return _absent(readings[-1].flag)
         return Rendered(content, None, text)
 
     return render
