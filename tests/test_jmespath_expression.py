@@ -4,8 +4,19 @@ import pickle
 
 import pytest
 
+from transforms.evaluation import MISSING
 from transforms.functions import MappingFunctions
 from transforms.jmespath_expression import EvaluationError, JmesPath, JmesPathError
+
+
+def search(text, document):
+    """All elements of a projection, the token of any other expression."""
+    expression = JmesPath(text)
+    if expression.projects:
+        return expression.find(document)
+    token = expression.select(document)
+    return None if token is MISSING else token
+
 
 _EARLY = "the expression ends too early"
 
@@ -52,15 +63,18 @@ _EARLY = "the expression ends too early"
         ("^divide(a)", "divide takes 2 arguments, not 1", ""),
         ("^pow(a)", "pow takes 2 arguments, not 1", ""),
         ("^insertString(a, b)", "insertString takes 3 arguments, not 2", ""),
-        ("^fromUnixTimestamp()", "fromUnixTimestamp takes 1 arguments, not 0", ""),
+        ("^fromUnixTimestamp()", "fromUnixTimestamp takes 1 argument, not 0", ""),
         (
             "^fromUnixTimestampMs(a, b)",
-            "fromUnixTimestampMs takes 1 arguments, not 2",
+            "fromUnixTimestampMs takes 1 argument, not 2",
             "",
         ),
-        ("a.^not_null()", "not_null takes at least 1 arguments, not 0", ""),
+        ("a.^not_null()", "not_null takes at least 1 argument, not 0", ""),
         pytest.param(
-            "^" + "(" * 5000 + "a", "the expression is nested too deeply", "", id="deep"
+            "(" * 150 + "^" + "(" * 5000 + "a",
+            "the expression is nested too deeply",
+            "",
+            id="deep",
         ),
         pytest.param(
             f"^a[{'9' * 5000}]", "a number in the expression is too large", "", id="big"
@@ -78,7 +92,7 @@ def test_what_cannot_work_on_any_message_is_an_error_at_load(text, message, sugg
     assert found == (len(before), message, suggestion)
 
 
-def test_all_standard_functions_and_the_eight_are_known():
+def test_all_standard_functions_the_eight_and_ours_are_known():
     assert set(MappingFunctions.FUNCTION_TABLE) == {
         *("abs", "avg", "ceil", "contains", "ends_with", "floor", "join", "keys"),
         *("length", "map", "max", "max_by", "merge", "min", "min_by", "not_null"),
@@ -86,6 +100,7 @@ def test_all_standard_functions_and_the_eight_are_known():
         *("to_number", "to_string", "type", "values"),
         *("add", "subtract", "multiply", "divide", "pow", "insertString"),
         *("fromUnixTimestamp", "fromUnixTimestampMs"),
+        *("addDuration", "dateFromParts", "parseDateTime", "scale10", "toUtc"),
     }
 
 
@@ -152,7 +167,7 @@ DOCUMENT = {
     ],
 )
 def test_an_expression_finds_what_jmespath_says(text, found):
-    assert JmesPath(text).search(DOCUMENT) == found
+    assert search(text, DOCUMENT) == found
 
 
 _CANNOT = "a function of the expression cannot work on what it met"
@@ -166,7 +181,6 @@ _CANNOT = "a function of the expression cannot work on what it met"
         ("add(a, `2`)", True, "add: wants number, got boolean"),
         ("add(`1`, a)", [], "add: wants number, got array"),
         ("pow(a, `1`)", {}, "pow: wants number, got object"),
-        ("abs(&a)", 1, "abs: wants number, got expref"),
         ("starts_with(a, 'x')", 1, "starts_with: wants string, got number"),
         ("sum(a)", ["x"], "sum: wants array-number, got string"),
         ("avg(a)", [1, None], "avg: wants array-number, got null"),
@@ -186,15 +200,14 @@ _CANNOT = "a function of the expression cannot work on what it met"
             1.5,
             "fromUnixTimestamp: the argument must be a whole number",
         ),
-        ("contains(a, `1`)", "text", _CANNOT),
-        ("merge(@, a)", "text", _CANNOT),
-        ("a[::0]", [1], _CANNOT),
-        ("floor(multiply(a, `NaN`))", 1, _CANNOT),
+        ("contains(a, `1`)", "text", "contains: in a string there are only strings"),
+        ("merge(@, a)", "text", "merge: wants object, got string"),
+        ("max_by(a, &@)", ["x", 1], _CANNOT),
     ],
 )
 def test_a_function_on_a_wrong_kind_names_kinds_and_no_values(text, value, message):
     with pytest.raises(EvaluationError) as caught:
-        JmesPath(text).search({"a": value})
+        search(text, {"a": value})
 
     assert str(caught.value) == message
 
@@ -205,7 +218,7 @@ def test_a_document_too_deep_for_a_function_is_an_error_and_no_crash():
         deep = [deep]
 
     with pytest.raises(EvaluationError) as caught:
-        JmesPath("to_string(@)").search(deep)
+        search("to_string(@)", deep)
 
     message = "the document is nested too deeply for the expression"
     assert str(caught.value) == message
@@ -217,4 +230,4 @@ def test_an_expression_travels_as_its_text():
     received = pickle.loads(pickle.dumps(sent))  # noqa: S301
 
     assert (received.text, received.projects) == (sent.text, sent.projects)
-    assert received.search(DOCUMENT) == sent.search(DOCUMENT) == ["d1"]
+    assert received.find(DOCUMENT) == sent.find(DOCUMENT) == ["d1"]

@@ -1,157 +1,228 @@
-"""The eight functions that the mapping language adds to JMESPath.
+"""The functions of JMESPath in mapping files.
 
+Beside the standard ones
+(https://jmespath.org/specification.html#built-in-functions) the eight documented for
+the Azure MedTech service
+(https://learn.microsoft.com/azure/healthcare-apis/iot/how-to-use-custom-functions):
 `add`, `subtract`, `multiply`, `divide`, `pow`, `insertString`, `fromUnixTimestamp` and
-`fromUnixTimestampMs`, as documented for the Azure MedTech service
-(https://learn.microsoft.com/azure/healthcare-apis/iot/how-to-use-custom-functions).
-Arithmetic is decimal with 34 digits, so that 72415 × 0.001 is 72.415 and 40 / 50 is
-0.8; a result is a whole number only when nothing else would be exact.
+`fromUnixTimestampMs`; and five of ours: `toUtc`, `parseDateTime`, `dateFromParts`,
+`addDuration` and `scale10`.
 """
 
-import decimal
+import json
+import math
 import re
 from collections.abc import Callable
-from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from jmespath import functions
 
-from transforms.instants import END_OF_INSTANTS, FIRST_INSTANT, iso_instant
-
-_CONTEXT = decimal.Context(
-    prec=34,
-    traps=[decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow],
+from transforms import arithmetic, local_times
+from transforms.arithmetic import Number, NumberError
+from transforms.date_token import DateToken
+from transforms.instants import (
+    END_OF_INSTANTS,
+    FIRST_INSTANT,
+    InstantError,
+    iso_instant,
 )
-_LONG = 2**63
-_NUMBER_TEXT = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+from transforms.jmespath_values import FunctionError, same
+from transforms.local_times import UnitError
+from transforms.time_formats import FormatError
+from transforms.time_zones import ZoneError
+
+EXTENSIONS = frozenset(
+    {"toUtc", "parseDateTime", "dateFromParts", "addDuration", "scale10"}
+)
+"""Functions that MedTech does not know."""
+
+# Written so that a long text that is no number is found out in one pass.
+_NUMBER_TEXT = re.compile(
+    r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII
+)
 
 
-class FunctionError(ValueError):
-    """A function cannot answer. The message names the function, never a value."""
+_Result = TypeVar("_Result")
 
 
-def _decimal(number: float) -> decimal.Decimal:
-    # repr is the shortest text that reads back to the same double: what was sent.
-    return decimal.Decimal(repr(number))
+def named(name: str, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """The result of a function; what it complains about with its name before it.
 
-
-def _number(name: str, result: decimal.Decimal, *, whole: bool) -> float:
-    """A JSON number again: int if all arguments were and nothing is lost."""
-    if whole and result == result.to_integral_value():
-        integer = int(result)
-        if not -_LONG <= integer < _LONG:
-            msg = f"{name}: the result does not fit into 64 bits"
-            raise FunctionError(msg)
-        return integer
-    return float(result)
-
-
-Operation = Callable[
-    [decimal.Context, decimal.Decimal, decimal.Decimal], decimal.Decimal
-]
-
-
-def _calculate(name: str, operation: Operation, left: float, right: float) -> float:
-    whole = type(left) is int and type(right) is int
+    Raises:
+        FunctionError: the function cannot answer.
+    """
     try:
-        result = operation(_CONTEXT, _decimal(left), _decimal(right))
-    except decimal.DivisionByZero as error:
-        msg = f"{name}: division by zero"
+        return function(*arguments)
+    except (FormatError, InstantError, NumberError, UnitError, ZoneError) as error:
+        msg = f"{name}: {error}"
         raise FunctionError(msg) from error
-    except (decimal.InvalidOperation, decimal.Overflow) as error:
-        msg = f"{name}: the result is no number"
-        raise FunctionError(msg) from error
-    if not abs(result) < decimal.Decimal("1e308"):
-        msg = f"{name}: the result is too large"
+
+
+def instant_of(name: str, count: Any, unit: int) -> int:
+    """The instant some µs after 1970 of a whole number of units.
+
+    Raises:
+        FunctionError: it is no whole number, or the year has not four digits.
+    """
+    if type(count) is not int:
+        msg = f"{name}: the argument must be a whole number"
         raise FunctionError(msg)
-    return _number(name, result, whole=whole)
-
-
-def _power(
-    context: decimal.Context, base: decimal.Decimal, exponent: decimal.Decimal
-) -> decimal.Decimal:
-    if not base and not exponent:
-        return decimal.Decimal(1)  # as .NET and IEEE 754 have it
-    return context.power(base, exponent)
-
-
-def _quotient(
-    context: decimal.Context, left: decimal.Decimal, right: decimal.Decimal
-) -> decimal.Decimal:
-    if not right:
-        raise decimal.DivisionByZero  # of 0 / 0 the context says another thing
-    return context.divide(left, right)
-
-
-def _from_unix(name: str, count: int, unit: int) -> str:
     instant = count * unit
     if not FIRST_INSTANT <= instant < END_OF_INSTANTS:
         msg = f"{name}: the time lies outside the years 1 to 9999"
         raise FunctionError(msg)
-    return iso_instant(instant)
+    return instant
 
 
+def inserted(original: str, insert: str, position: int) -> str:
+    """A text with another inserted at a number of UTF-16 units, as .NET counts them.
+
+    Raises:
+        FunctionError: the position lies outside the text, or inside a character.
+    """
+    units = original.encode("utf-16-le")
+    if not 0 <= position <= len(units) // 2:
+        msg = "insertString: the position lies outside the text"
+        raise FunctionError(msg)
+    before, after = units[: 2 * position], units[2 * position :]
+    try:
+        return f"{before.decode('utf-16-le')}{insert}{after.decode('utf-16-le')}"
+    except UnicodeDecodeError as error:
+        msg = "insertString: the position lies inside a character"
+        raise FunctionError(msg) from error
+
+
+def _iso(token: Any) -> Any:
+    """What our functions see of a date that MedTech's JSON reader made of a text."""
+    if type(token) is not DateToken:
+        return token
+    if not token.zone:
+        return token.iso
+    return iso_instant(token.instant, token.offset, token.tick)
+
+
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+_ANY: dict[str, Any] = {"types": []}
 _NUMBER = {"types": ["number"]}
+_NUMBERS = {"types": ["array-number"]}
 _STRING = {"types": ["string"]}
+_ZONE = {"types": ["string", "number"]}
+_PART = {"types": ["number", "string"], "optional": True}
 
 
 class MappingFunctions(functions.Functions):
-    """JMESPath's standard functions and the eight of the mapping language.
-
-    `to_number` takes no text for a number that only Python would: `1_000`, `nan`.
+    """The functions, as they are without `--compat=medtech`.
 
     The library finds a function by the prefix `_func_` and takes the rest of the name
     as it is, hence the camelCase.
     """
 
-    @functions.signature({"types": []})
-    def _func_to_number(self, argument: Any) -> float | None:
+    @functions.signature(_ANY)
+    def _func_to_number(self, argument: Any) -> Number | None:
+        # Python would read 1_000, nan and the digits of all scripts, too.
         if isinstance(argument, str) and not _NUMBER_TEXT.fullmatch(argument):
             return None
-        number: float | None = super()._func_to_number(argument)
-        return None if isinstance(number, float) and not isfinite(number) else number
+        number: Number | None = super()._func_to_number(argument)
+        if isinstance(number, float) and not math.isfinite(number):
+            return None
+        return number
+
+    @functions.signature(_ANY)
+    def _func_to_string(self, argument: Any) -> Any:
+        return argument if isinstance(argument, str) else _to_json(argument)
+
+    @functions.signature({"types": ["array", "string"]}, _ANY)
+    def _func_contains(self, subject: Any, search: Any) -> bool:
+        if isinstance(subject, list):
+            return any(same(element, search) for element in subject)
+        if not isinstance(search, str):
+            msg = "contains: in a string there are only strings"
+            raise FunctionError(msg)
+        return search in subject
+
+    @functions.signature(_NUMBERS)
+    def _func_sum(self, numbers: list[Number]) -> Number:
+        return named("sum", arithmetic.total, numbers)
+
+    @functions.signature(_NUMBERS)
+    def _func_avg(self, numbers: list[Number]) -> Number | None:
+        return named("avg", arithmetic.mean, numbers) if numbers else None
+
+    @functions.signature(_NUMBER)
+    def _func_ceil(self, number: Number) -> int:
+        return named("ceil", arithmetic.whole, math.ceil(number))
+
+    @functions.signature(_NUMBER)
+    def _func_floor(self, number: Number) -> int:
+        return named("floor", arithmetic.whole, math.floor(number))
 
     @functions.signature(_NUMBER, _NUMBER)
-    def _func_add(self, left: float, right: float) -> float:
-        return _calculate("add", decimal.Context.add, left, right)
+    def _func_add(self, left: Number, right: Number) -> Number:
+        return named("add", arithmetic.add, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
-    def _func_subtract(self, left: float, right: float) -> float:
-        return _calculate("subtract", decimal.Context.subtract, left, right)
+    def _func_subtract(self, left: Number, right: Number) -> Number:
+        return named("subtract", arithmetic.subtract, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
-    def _func_multiply(self, left: float, right: float) -> float:
-        return _calculate("multiply", decimal.Context.multiply, left, right)
+    def _func_multiply(self, left: Number, right: Number) -> Number:
+        return named("multiply", arithmetic.multiply, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
-    def _func_divide(self, left: float, right: float) -> float:
-        return _calculate("divide", _quotient, left, right)
+    def _func_divide(self, left: Number, right: Number) -> Number:
+        return named("divide", arithmetic.divide, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
-    def _func_pow(self, base: float, exponent: float) -> float:
-        return _calculate("pow", _power, base, exponent)
+    def _func_pow(self, base: Number, exponent: Number) -> Number:
+        return named("pow", arithmetic.power, base, exponent)
 
     @functions.signature(_STRING, _STRING, _NUMBER)
-    def _func_insertString(  # noqa: N802 - the function's name in mapping files
-        self, original: str, insert: str, position: float
-    ) -> str:
-        if type(position) is not int:
+    def _func_insertString(self, original: str, insert: str, at: Number) -> str:  # noqa: N802
+        if type(at) is not int:
             msg = "insertString: the position must be a whole number"
             raise FunctionError(msg)
-        if not 0 <= position <= len(original):
-            msg = "insertString: the position lies outside the text"
-            raise FunctionError(msg)
-        return f"{original[:position]}{insert}{original[position:]}"
+        return inserted(original, insert, at)
 
     @functions.signature(_NUMBER)
-    def _func_fromUnixTimestamp(self, seconds: Any) -> str:  # noqa: N802
-        return self._from_unix("fromUnixTimestamp", seconds, 1_000_000)
+    def _func_fromUnixTimestamp(self, seconds: Number) -> Any:  # noqa: N802
+        return iso_instant(instant_of("fromUnixTimestamp", seconds, 1_000_000))
 
     @functions.signature(_NUMBER)
-    def _func_fromUnixTimestampMs(self, milliseconds: Any) -> str:  # noqa: N802
-        return self._from_unix("fromUnixTimestampMs", milliseconds, 1_000)
+    def _func_fromUnixTimestampMs(self, milliseconds: Number) -> Any:  # noqa: N802
+        return iso_instant(instant_of("fromUnixTimestampMs", milliseconds, 1_000))
 
-    def _from_unix(self, name: str, count: float, unit: int) -> str:
-        if type(count) is not int:
-            msg = f"{name}: the argument must be a whole number"
+    @functions.signature({"types": ["string", "number"]}, _ZONE)
+    def _func_toUtc(self, local: Any, zone: Any) -> str:  # noqa: N802
+        return named("toUtc", local_times.to_utc, _iso(local), zone)
+
+    @functions.signature(
+        _STRING, _STRING, {"types": ["string", "number", "null"], "optional": True}
+    )
+    def _func_parseDateTime(self, text: Any, form: Any, zone: Any = None) -> str:  # noqa: N802
+        parse = local_times.parse_date_time
+        return named("parseDateTime", parse, _iso(text), _iso(form), _iso(zone))
+
+    @functions.signature({"types": ["number", "string", "object"]}, _PART, _PART)
+    def _func_dateFromParts(self, *parts: Any) -> str:  # noqa: N802
+        if len(parts) == 1:
+            if not isinstance(parts[0], dict):
+                msg = "dateFromParts: one argument alone must be an object"
+                raise FunctionError(msg)
+            return named("dateFromParts", local_times.date_of_object, *parts)
+        return named("dateFromParts", local_times.date_from_parts, *parts)
+
+    @functions.signature(_STRING, _NUMBER, _STRING)
+    def _func_addDuration(self, time: Any, count: Number, unit: Any) -> str:  # noqa: N802
+        add = local_times.add_duration
+        return named("addDuration", add, _iso(time), count, _iso(unit))
+
+    @functions.signature(_NUMBER, _NUMBER)
+    def _func_scale10(self, number: Number, exponent: Number) -> Number:
+        if exponent != int(exponent):
+            msg = "scale10: the exponent must be a whole number"
             raise FunctionError(msg)
-        return _from_unix(name, count, unit)
+        return named("scale10", arithmetic.scaled, number, int(exponent))
+
+
+MAPPING_FUNCTIONS = MappingFunctions()

@@ -1,57 +1,42 @@
 """JMESPath expressions (https://jmespath.org/specification.html) of mapping files.
 
-The jmespath library parses and evaluates. This module rejects at load what the library
-would only notice on the first message (unknown functions, wrong numbers of
-arguments), and decides when a result is several matches and when it is one.
+    expression = JmesPath("Body.data[?value].value")
+    expression.find(document)      # every match
+    expression.select(document)    # the one token it stands for, or MISSING
+
+A projection (`[*]`, `[]`, `[?…]`, `[1:]`, `*` and what follows them) is one match for
+each element; any other array is one match. What can work on no message is an error at
+load, and no message makes an evaluation endless.
 """
 
-import difflib
-from collections.abc import Iterator
-from itertools import pairwise
+import math
+from collections.abc import Callable
 from typing import Any
 
-import jmespath
 from jmespath import exceptions, functions
-from jmespath.lexer import Lexer
 
-from transforms.functions import FunctionError, MappingFunctions
+from transforms.evaluation import (
+    MISSING,
+    Difference,
+    EvaluationError,
+    MultipleTokensError,
+    WorkError,
+)
+from transforms.functions import EXTENSIONS
+from transforms.jmespath_calls import Evaluate
+from transforms.jmespath_checks import check_calls
+from transforms.jmespath_differences import differences_of
+from transforms.jmespath_medtech import compile_medtech_tree, value_of
+from transforms.jmespath_reach import reaches_whole
+from transforms.jmespath_syntax import JmesPathError, Node, nodes, parse, projects
+from transforms.jmespath_tree import Projection, compile_tree
+from transforms.jmespath_values import FunctionError
+from transforms.jmespath_work import MOST_WORK, ExhaustedError, Work, spend_size
 
-_OPTIONS = jmespath.Options(custom_functions=MappingFunctions())
+__all__ = ["EvaluationError", "JmesPath", "JmesPathError"]
 
-_PROJECTIONS = {"projection", "value_projection", "filter_projection", "flatten"}
-
-
-class JmesPathError(ValueError):
-    """The text is no JMESPath expression.
-
-    Args:
-        message: what is wrong.
-        position: 0-based offset in the text.
-        suggestion: what to change.
-    """
-
-    def __init__(self, message: str, position: int, suggestion: str = "") -> None:
-        self.message = message
-        self.position = position
-        self.suggestion = suggestion
-        super().__init__(message)
-
-
-class EvaluationError(ValueError):
-    """A function failed on the data it met. The message holds no value of it.
-
-    Args:
-        message: what went wrong.
-        text: the expression.
-    """
-
-    def __init__(self, message: str, text: str) -> None:
-        self.message = message
-        self.text = text
-        super().__init__(message, text)
-
-    def __str__(self) -> str:
-        return self.message
+_MOST_COPIES = 100
+"""Copies that an expression may make of what it meets without being watched."""
 
 
 class JmesPath:
@@ -59,118 +44,162 @@ class JmesPath:
 
     Args:
         text: the expression as the mapping file has it.
+        medtech: whether it is evaluated as MedTech does, see `jmespath_medtech`.
 
     Raises:
         JmesPathError: at once, when the text cannot work on any document.
     """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = (
+        "differences",
+        "extensions",
+        "find",
+        "functions",
+        "medtech",
+        "names",
+        "projects",
+        "select",
+        "text",
+        "whole",
+    )
+
+    find: Callable[[Any], list[Any]]
+    """All matches in a document; raises `EvaluationError`."""
+    select: Callable[[Any], Any]
+    """The one token of a document, or `MISSING`; raises `MultipleTokensError` and
+    `EvaluationError`."""
+    names: frozenset[str]
+    """All names of members that stand in the expression."""
+    functions: tuple[tuple[str, int], ...]
+    """Name and 0-based position of each call."""
+    extensions: tuple[tuple[str, int], ...]
+    """Those of them that MedTech does not know."""
+    projects: bool
+    """Whether the result may be a projection."""
+    whole: bool
+    """Whether an evaluation may go through the whole message."""
+    differences: tuple[Difference, ...]
+    """Places where MedTech's result is another one."""
+
+    def __init__(self, text: str, *, medtech: bool = False) -> None:
+        root = parse(text, strict_literals=medtech)
+        # A mapping that MedTech loads must load, though it may fail on every message.
+        check_calls(root, literals=not medtech)
         self.text = text
-        self._parsed = _parse(text)
-        self.projects = _projects(self._parsed.parsed)
-        """Whether the result is a projection: several matches, not one array."""
+        self.medtech = medtech
+        found = list(nodes(root))
+        fields = (node["value"] for node in found if node["type"] == "field")
+        self.names = frozenset(fields)
+        calls = (node for node in found if node["type"] == "function_expression")
+        pairs = ((node["position"], node["value"]) for node in calls)
+        self.functions = tuple((name, position) for position, name in sorted(pairs))
+        self.extensions = tuple(
+            (name, position) for name, position in self.functions if name in EXTENSIONS
+        )
+        self.projects = projects(root, medtech=medtech)
+        self.whole = reaches_whole(root)
+        self.differences = differences_of(root)
+        evaluate = compile_medtech_tree(root) if medtech else compile_tree(root)
+        if _copies(found) > _MOST_COPIES:
+            evaluate = _watched(evaluate)
+        # Functions on the object, not methods around them: they run for every message.
+        self.find = _find_with(evaluate, text)
+        self.select = _select_with(evaluate, text, unwrap=not medtech)
 
-    def __reduce__(self) -> tuple[type["JmesPath"], tuple[str]]:
-        return JmesPath, (self.text,)
+    def __repr__(self) -> str:
+        return f"JmesPath({self.text!r}, medtech={self.medtech})"
 
-    def search(self, document: Any) -> Any:
-        """Evaluates the expression; None when it finds nothing.
+    def __reduce__(self) -> tuple[Callable[[str, bool], "JmesPath"], tuple[str, bool]]:
+        # Closures do not pickle; Beam ships the text and each worker compiles it.
+        return _compiled, (self.text, self.medtech)
 
-        Raises:
-            EvaluationError: a function met an argument it cannot work on.
-        """
+
+def _compiled(text: str, medtech: bool) -> JmesPath:
+    return JmesPath(text, medtech=medtech)
+
+
+def _copies(found: list[Node]) -> int:
+    """How many times a part of a document may stand in a result, at the most."""
+    return math.prod(
+        max(1, len(node["children"]))
+        for node in found
+        if node["type"] in _COPYING or node.get("value") == "merge"
+    )
+
+
+_COPYING = ("multi_select_list", "multi_select_dict")
+
+
+def _watched(evaluate: Evaluate) -> Evaluate:
+    """Pays for the size of the result: others will go through it."""
+
+    def watched(document: Any, work: Work) -> Any:
+        result = evaluate(document, work)
+        spend_size(work, value_of(result))
+        return result
+
+    return watched
+
+
+def _find_with(evaluate: Evaluate, text: str) -> Callable[[Any], list[Any]]:
+    def find(document: Any) -> list[Any]:
         try:
-            return self._parsed.search(document, options=_OPTIONS)
-        except FunctionError as error:
-            raise EvaluationError(str(error), self.text) from error
-        except exceptions.JMESPathTypeError as error:
-            expected = " or ".join(error.expected_types)
-            # The library names JMESPath's types, but of items of arrays Python's.
-            actual = functions.TYPES_MAP.get(error.actual_type, error.actual_type)
-            msg = f"{error.function_name}: wants {expected}, got {actual}"
-            # The library's own message shows values.
-            raise EvaluationError(msg, self.text) from None
-        except (exceptions.JMESPathError, ArithmeticError, TypeError, ValueError):
-            msg = "a function of the expression cannot work on what it met"
-            raise EvaluationError(msg, self.text) from None
-        except RecursionError:
-            msg = "the document is nested too deeply for the expression"
-            raise EvaluationError(msg, self.text) from None
+            result = evaluate(document, [MOST_WORK])
+        except _FAILURES as error:
+            raise _evaluation_error(error, text) from None
+        if type(result) is Projection:
+            return [value_of(element) for element in result]
+        return [] if result is None or result is MISSING else [result]
+
+    return find
 
 
-def _parse(text: str) -> Any:
-    try:
-        parsed = jmespath.compile(text)
-    except exceptions.IncompleteExpressionError as error:
-        msg = "the expression ends too early"
-        raise JmesPathError(msg, len(text)) from error
-    except exceptions.LexerError as error:
-        raise JmesPathError(str(error.message), error.lexer_position) from error
-    except exceptions.ParseError as error:
-        position = error.lex_position or 0
-        msg = f"unexpected {error.token_value!r}"
-        if position == len(text):
-            msg = "the expression ends too early"
-        raise JmesPathError(msg, position) from error
-    except exceptions.JMESPathError as error:
-        msg = str(error) or "not a JMESPath expression"
-        raise JmesPathError(msg, 0) from error
-    except RecursionError as error:
-        msg = "the expression is nested too deeply"
-        raise JmesPathError(msg, 0) from error
-    except ValueError as error:  # Python reads no whole number of thousands of digits
-        msg = "a number in the expression is too large"
-        raise JmesPathError(msg, 0) from error
-    _check_functions(text, parsed.parsed)
-    return parsed
+def _select_with(
+    evaluate: Evaluate, text: str, *, unwrap: bool
+) -> Callable[[Any], Any]:
+    def select(document: Any) -> Any:
+        try:
+            result = evaluate(document, [MOST_WORK])
+        except _FAILURES as error:
+            raise _evaluation_error(error, text) from None
+        if type(result) is Projection:
+            if len(result) > 1:
+                raise MultipleTokensError(text)
+            if unwrap:
+                return result[0] if result else MISSING
+            return value_of(result)
+        return MISSING if result is None else result
+
+    return select
 
 
-def _check_functions(text: str, root: dict[str, Any]) -> None:
-    places: dict[str, list[int]] = {}
-    for token, after in pairwise(Lexer().tokenize(text)):
-        if token["type"] == "unquoted_identifier" and after["type"] == "lparen":
-            places.setdefault(token["value"], []).append(token["start"])
-    for name, given in _calls(root):
-        found = places.get(name)
-        _check_call(name, given, found.pop(0) if found else 0)
+_FAILURES = (
+    exceptions.JMESPathError,
+    ExhaustedError,
+    # Deep documents; numbers beyond those of Python.
+    RecursionError,
+    ArithmeticError,
+    ValueError,
+    # The library's max_by, min_by and sort_by compare keys of different kinds.
+    TypeError,
+)
 
 
-def _calls(root: dict[str, Any]) -> Iterator[tuple[str, int]]:
-    """Name and number of arguments of each call, in the order of the text."""
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        children = [child for child in node["children"] if isinstance(child, dict)]
-        if node["type"] == "function_expression":
-            yield node["value"], len(children)
-        if node["type"] == "filter_projection":
-            before, after, condition = children
-            children = [before, condition, after]
-        pending += reversed(children)
-
-
-def _check_call(name: str, given: int, position: int) -> None:
-    table = MappingFunctions.FUNCTION_TABLE
-    if name not in table:
-        close = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}?" if close else ""
-        msg = f"there is no function {name}"
-        raise JmesPathError(msg, position, hint)
-    signature = table[name]["signature"]
-    wanted = len(signature)
-    variadic = bool(signature) and signature[-1].get("variadic")
-    if given != wanted and not (variadic and given > wanted):
-        least = "at least " if variadic else ""
-        msg = f"{name} takes {least}{wanted} arguments, not {given}"
-        raise JmesPathError(msg, position)
-
-
-def _projects(node: dict[str, Any]) -> bool:
-    kind = node["type"]
-    if kind in _PROJECTIONS:
-        return True
-    if kind == "subexpression":
-        return _projects(node["children"][-1])
-    if kind in ("or_expression", "and_expression"):
-        return any(_projects(child) for child in node["children"])
-    return False
+def _evaluation_error(error: Exception, text: str) -> EvaluationError:
+    """The error without the values that the library's messages show."""
+    if isinstance(error, ExhaustedError):
+        msg = "the expression takes too much work on so large a message"
+        return WorkError(msg, text)
+    if isinstance(error, RecursionError):
+        msg = "the document is nested too deeply for the expression"
+        return EvaluationError(msg, text)
+    if isinstance(error, FunctionError):
+        return EvaluationError(str(error), text)
+    if isinstance(error, exceptions.JMESPathTypeError):
+        expected = " or ".join(error.expected_types)
+        # The library names JMESPath's types, but of items of arrays Python's.
+        actual = functions.TYPES_MAP.get(error.actual_type, error.actual_type)
+        msg = f"{error.function_name}: wants {expected}, got {actual}"
+        return EvaluationError(msg, text)
+    msg = "a function of the expression cannot work on what it met"
+    return EvaluationError(msg, text)
