@@ -68,10 +68,11 @@ def build(
         fhir_mapping, job.shards, version
     )
     groups = grouped.readings | Store(job.parquet / "measurement")
-    observations = groups | Observe(fhir_mapping, version, job.device_system)
+    observed = groups | Observe(fhir_mapping, version, job.device_system)
     for number, folder in enumerate(job.fhir, 1):
-        observations | f"WriteFhir{number}" >> WriteFhir(folder, job.shards)
-    observations | WriteObservations(job.parquet / "observation")
+        observed.observations | f"WriteFhir{number}" >> WriteFhir(folder, job.shards)
+    observed.observations | WriteObservations(job.parquet / "observation")
 
-    letters = (normalized.dead_letters, identified.dead_letters, grouped.dead_letters)
+    stages = (normalized, identified, grouped, observed)
+    letters = tuple(stage.dead_letters for stage in stages)
     letters | beam.Flatten() | WriteDeadLetters(job.dead_letters)

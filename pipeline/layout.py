@@ -1,7 +1,8 @@
 """The layout of a store, recorded in its root and checked at launch.
 
-Shards decide file names and periods decide groups: a run that assumed others would
-leave two versions of one reading. Such a run is refused.
+Shards decide file names, periods decide groups, and the rules by which the mapping is
+read decide times and ids: a run that assumed others would leave two versions of one
+reading. Such a run is refused.
 """
 
 from collections.abc import Mapping
@@ -22,13 +23,17 @@ class LayoutError(ValueError):
     """The store was made with another layout; the message says which and what to do."""
 
 
-def claim(folder: Folder, shards: int | None, periods: Mapping[str, int]) -> int:
+def claim(
+    folder: Folder, shards: int | None, periods: Mapping[str, int], rules: str
+) -> int:
     """Records the layout of a store, or checks it against what is recorded.
 
     Args:
         folder: root of the tables.
         shards: number of shards, None for what is recorded or the default.
-        periods: minutes per Observation by lower-case type, 0 for instants.
+        periods: minutes per Observation by lower-case type, 0 for instants, -1 for
+            correlation ids.
+        rules: tag of the rules that the mapping is read by, empty for the usual ones.
 
     Returns:
         The number of shards to use.
@@ -42,7 +47,10 @@ def claim(folder: Folder, shards: int | None, periods: Mapping[str, int]) -> int
         nonlocal chosen
         known = {} if content is None else _read(folder, content)
         chosen = _agree(folder, known, shards)
-        return _write(chosen, _merge(folder, known.get("periods", {}), periods))
+        if known and known["rules"] != rules:
+            raise _other_rules(folder, known["rules"], rules)
+        merged = _merge(folder, known.get("periods", {}), periods)
+        return _write(chosen, merged, rules)
 
     folder.update(NAME, change)
     return chosen
@@ -65,11 +73,23 @@ def _read(folder: Folder, content: bytes) -> dict[str, Any]:
     # Guessing either would spread the readings of one patient over several files.
     if type(known.get("shards")) is not int or not isinstance(periods, dict):
         raise _damaged(folder)
+    if not isinstance(known.get("rules"), str):
+        raise _damaged(folder)
     return known
 
 
 def _damaged(folder: Folder) -> LayoutError:
     msg = f"{folder.uri}/{NAME} is damaged: restore it, or choose another --out"
+    return LayoutError(msg)
+
+
+def _other_rules(folder: Folder, recorded: str, rules: str) -> LayoutError:
+    known, now = (f"[{tag}]" if tag else "the usual rules" for tag in (recorded, rules))
+    msg = (
+        f"{folder.uri} was written by {known}, this run goes by {now}, under which"
+        " times and ids differ: run as before, or choose another --out and run the"
+        " messages again"
+    )
     return LayoutError(msg)
 
 
@@ -93,14 +113,19 @@ def _merge(
     for name, minutes in periods.items():
         if merged.setdefault(name, minutes) != minutes:
             msg = (
-                f"{folder.uri} holds type [{name}] with a period of {merged[name]}"
-                f" minutes, the FHIR mapping now says {minutes}: rename the type, or"
-                " choose another --out and run the messages again"
+                f"{folder.uri} holds type [{name}] with a periodInterval of"
+                f" {merged[name]}, the FHIR mapping now says {minutes}: rename the"
+                " type, or choose another --out and run the messages again"
             )
             raise LayoutError(msg)
     return merged
 
 
-def _write(shards: int, periods: Mapping[str, int]) -> bytes:
-    document = {"schema": SCHEMA_VERSION, "shards": shards, "periods": dict(periods)}
+def _write(shards: int, periods: Mapping[str, int], rules: str) -> bytes:
+    document = {
+        "schema": SCHEMA_VERSION,
+        "shards": shards,
+        "periods": dict(periods),
+        "rules": rules,
+    }
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

@@ -5,7 +5,7 @@ The form that servers' bulk import takes: one resource per line
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
@@ -16,11 +16,13 @@ _ID = re.compile(rb'\{"resourceType":"[A-Za-z]+","id":"([^"\\]+)"')
 
 
 class Saved(NamedTuple):
-    """What became of the resources handed in."""
+    """What became of the resources handed in: their ids."""
 
-    created: int
-    updated: int
-    unchanged: int
+    created: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    """Those that stood in the file and do no longer."""
 
 
 def _id_of(line: bytes) -> str:
@@ -38,6 +40,7 @@ def save_resources(
     name: str,
     resources: Mapping[str, bytes],
     merge: Callable[[bytes | None, bytes], bytes] = _replace,
+    removed: Iterable[str] = (),
 ) -> Saved:
     """Upserts resources into one file.
 
@@ -47,22 +50,27 @@ def save_resources(
         resources: JSON by id.
         merge: what the known and the new version of a resource become; the new one
             replaces the known one unless told otherwise.
+        removed: ids that must not stand in the file. If nothing is left, the file is
+            empty: whether it was ever otherwise is nothing that files should tell.
     """
-    saved = Saved(0, 0, 0)
+    saved = Saved()
+    unwanted = tuple(removed)
 
     def change(content: bytes | None) -> bytes | None:
         nonlocal saved
         lines = {_id_of(line): line for line in (content or b"").splitlines()}
-        created = updated = 0
+        gone = tuple(key for key in unwanted if lines.pop(key, None) is not None)
+        created: list[str] = []
+        updated: list[str] = []
+        unchanged: list[str] = []
         for resource_id, new in resources.items():
             known = lines.get(resource_id)
-            merged = merge(known, new)
-            if merged != known:
-                lines[resource_id] = merged
-                created += known is None
-                updated += known is not None
-        saved = Saved(created, updated, len(resources) - created - updated)
-        if not created and not updated:
+            lines[resource_id] = merged = merge(known, new)
+            outcome = created if known is None else updated
+            (unchanged if merged == known else outcome).append(resource_id)
+        saved = Saved(tuple(created), tuple(updated), tuple(unchanged), gone)
+        is_new = content is None and bool(resources or unwanted)
+        if not (saved.created or saved.updated or gone or is_new):
             return None
         return b"".join(lines[key] + b"\n" for key in sorted(lines))
 

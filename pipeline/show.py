@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from transforms.errors import Problem
-from transforms.instants import iso_instant
+from transforms.instants import iso_date, iso_instant
 
 if TYPE_CHECKING:  # what prints findings should not load Apache Beam
     from pipeline.preview import Preview
+    from transforms.model import Measurement
 
 
 class Terminal(Console):
@@ -120,26 +121,67 @@ def _measurements(found: "Preview") -> Table:
         table.add_row(
             _plain(short(measurement.source)),
             _plain(measurement.type),
-            iso_instant(measurement.occurred_at, measurement.utc_offset_minutes),
+            _time(measurement),
             _plain(measurement.device),
             _plain(measurement.patient or ""),
-            _plain(", ".join(f"{name}={text}" for name, text in measurement.values)),
+            _plain(", ".join(_readings(measurement))),
         )
     return table
+
+
+def _time(measurement: "Measurement") -> str:
+    """An instant, an interval as ISO 8601 writes it, or a date."""
+    start, end = measurement.occurred_at, measurement.ended_at
+    offset, tick = measurement.utc_offset_minutes, measurement.tick
+    if offset is None:
+        first, last = iso_date(start), "" if end is None else iso_date(end)
+    else:
+        first = iso_instant(start, offset, tick)
+        last = "" if end is None else iso_instant(end, offset)
+    return f"{first}/{last}" if last else first
+
+
+_COMPARATORS = {"<", "<=", ">=", ">"}
+
+
+def _readings(measurement: "Measurement") -> Iterable[str]:
+    """Values with what flags say of them: `hr=72`, `hr>300`, `hr (masked)`."""
+    flags = dict(measurement.flags)
+    for name, text in measurement.values:
+        flag = flags.pop(name, None)
+        if flag in _COMPARATORS:
+            yield f"{name}{flag}{text}"
+        else:
+            yield f"{name}={text}" if flag is None else f"{name}={text} ({flag})"
+    yield from (f"{name} ({flag})" for name, flag in flags.items())
 
 
 def _resources(found: "Preview") -> Table:
     table = _table("Resources", "resource", "id", "what", "effective", "value")
     for resource in found.resources:
-        period = resource.get("effectivePeriod", {})
         table.add_row(
             resource["resourceType"],
             resource["id"][:12],
             _plain(_what(resource)),
-            resource.get("effectiveDateTime") or period.get("start", "")[:19],
+            _effective(resource),
             _plain(", ".join(_values(resource))),
         )
     return table
+
+
+_FRACTION = re.compile(r"\.\d+")
+
+
+def _effective(resource: dict[str, Any]) -> str:
+    """When it was: of a period start and end, to the second, each date once."""
+    if "effectivePeriod" not in resource:
+        return str(resource.get("effectiveDateTime", ""))
+    period = resource["effectivePeriod"]
+    start, end = (_FRACTION.sub("", period.get(key, "")) for key in ("start", "end"))
+    if start == end or not end:
+        return start
+    date = f"{start[:10]}T"
+    return f"{start}/{end.removeprefix(date)}"
 
 
 def _what(resource: dict[str, Any]) -> str:
@@ -151,7 +193,11 @@ def _what(resource: dict[str, Any]) -> str:
 def _values(resource: dict[str, Any]) -> Iterable[str]:
     for element, value in resource.items():
         if element == "valueQuantity":
-            yield f"{value['value']} {value.get('unit', '')}".strip()
+            parts = (value.get(key, "") for key in ("comparator", "value", "unit"))
+            sign, number, unit = parts
+            yield f"{sign}{number} {unit}".strip()
+        elif element == "dataAbsentReason":
+            yield f"({_reason(value)})"
         elif element == "valueSampledData":
             yield value["data"]
         elif element == "valueCodeableConcept":
@@ -161,6 +207,11 @@ def _values(resource: dict[str, Any]) -> Iterable[str]:
         elif element == "component":
             for part in value:
                 yield f"{part['code']['text']} {' '.join(_values(part))}"
+
+
+def _reason(concept: dict[str, Any]) -> str:
+    first: dict[str, str] = next(iter(concept.get("coding", ())), {})
+    return first.get("code") or concept.get("text") or "no value"
 
 
 def _letters(found: "Preview") -> Table:

@@ -1,22 +1,44 @@
-"""Names of files: a function of slot and shard, nothing else."""
+"""Names of files: a function of slot, shard and date, nothing else."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.upsert_files import Folder
 from transforms.instants import HOUR, iso_date
-from transforms.model import Slot
+from transforms.model import CORRELATED, Slot
 
 
-def slot_file(slot: Slot, shard: int, suffix: str) -> str:
+def slot_file(slot: Slot, shard: int, suffix: str, date: int | None = None) -> str:
     """Path of a slot's file below its table's folder.
+
+    Args:
+        slot: the slot.
+        shard: its shard.
+        suffix: of the file's name.
+        date: an instant of the UTC day, where the slot names none.
 
     Returns:
         `date=2026-10-04/T05-003.parquet` for an hour, `date=2026-10-04/day-003.parquet`
-        for a day: hive partitions by UTC date.
+        for a day, `date=2026-10-04/correlated-003.parquet` for what lies on a day of
+        the slot without hours: hive partitions by UTC date.
     """
+    if slot == CORRELATED:
+        if date is None:
+            msg = "the slot of correlated readings has a file for each date"
+            raise ValueError(msg)
+        return f"date={iso_date(date)}/{correlated_file(shard, suffix)}"
     hour = f"T{slot.start // HOUR % 24:02}" if slot.minutes == 60 else "day"
     return f"date={iso_date(slot.start)}/{hour}-{shard:03}{suffix}"
+
+
+def correlated_file(shard: int, suffix: str) -> str:
+    """Name of the files of `CORRELATED`, the same in the partition of each date."""
+    return f"correlated-{shard:03}{suffix}"
+
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError)
+"""What pyarrow raises where a file is none, is cut off, or has other columns."""
 
 
 def read_parquet(
@@ -37,12 +59,45 @@ def read_parquet(
         # Half the time of read_table for the small files of a slot.
         table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
         return table.cast(schema)
-    except (pa.ArrowException, OSError) as error:
-        msg = (
-            f"{folder.uri}/{name} is damaged or not a table of this store: restore it,"
-            " or remove it and run the messages again"
-        )
-        raise OSError(msg) from error
+    except _UNREADABLE as error:
+        raise _damaged(folder, name) from error
+
+
+def read_observations(
+    folder: Folder, name: str, file: pa.NativeFile, ids: pa.Array, schema: pa.Schema
+) -> pa.Table | None:
+    """The rows of some Observations in a Parquet file, None if it has none of them.
+
+    Of a file that has none no more is read than its ids.
+
+    Args:
+        folder: where the file lies, for the message of an error.
+        name: the file below it.
+        file: opened for random access.
+        ids: of the Observations.
+        schema: what the file must hold.
+
+    Raises:
+        OSError: the file is damaged, or holds something else.
+    """
+    column = "observation_id"
+    try:
+        parquet = pq.ParquetFile(file)
+        found = parquet.read([column], use_threads=False)[column]
+        wanted = pc.is_in(found, value_set=ids)
+        if not pc.any(wanted).as_py():
+            return None
+        return parquet.read(use_threads=False).filter(wanted).cast(schema)
+    except _UNREADABLE as error:
+        raise _damaged(folder, name) from error
+
+
+def _damaged(folder: Folder, name: str) -> OSError:
+    msg = (
+        f"{folder.uri}/{name} is damaged or not a table of this store: restore it,"
+        " or remove it and run the messages again"
+    )
+    return OSError(msg)
 
 
 def write_parquet(table: pa.Table) -> bytes:

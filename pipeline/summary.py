@@ -19,9 +19,14 @@ _ROWS = (
     ("Observations created", "ObservationCreated"),
     ("  updated", "ObservationUpdated"),
     ("  unchanged", "ObservationUnchanged"),
+    ("  withdrawn", "ObservationRemoved"),
     ("Patients created", "PatientCreated"),
     ("Devices created", "DeviceCreated"),
 )
+
+
+_RARE = {"ObservationRemoved"}
+"""Shown only if there is any."""
 
 
 def dead_letters(counts: Mapping[str, int]) -> dict[str, int]:
@@ -42,7 +47,8 @@ def print_summary(
     table.add_column()
     table.add_column(justify="right")
     for label, key in _ROWS:
-        table.add_row(label, f"{counts.get(key, 0):,}")
+        if counts.get(key) or key not in _RARE:
+            table.add_row(label, f"{counts.get(key, 0):,}")
     letters = dead_letters(counts)
     style = "bold red" if letters else ""
     table.add_row("dead letters", f"{sum(letters.values()):,}", style=style)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
 from pyarrow import fs
 
 Change = Callable[[bytes | None], bytes | None]
@@ -77,6 +78,24 @@ class Folder:
                 return file.read()
         except FileNotFoundError:
             return None
+
+    def open_each(self, name: str) -> Iterator[tuple[str, pa.NativeFile]]:
+        """Opens the files of one name in the folders directly below this one.
+
+        Yields:
+            The path below this folder and the file, for random access until the next
+            one is asked for; in the order of the paths.
+        """
+        filesystem, root = self._place
+        entries = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        below = (e.base_name for e in entries if e.type == fs.FileType.Directory)
+        for path in (f"{folder}/{name}" for folder in sorted(below)):
+            try:
+                file = filesystem.open_input_file(f"{root}/{path}")
+            except FileNotFoundError:
+                continue
+            with file:
+                yield path, file
 
     def update(self, name: str, change: Change) -> None:
         """Replaces a file by what `change` makes of it.

@@ -1,10 +1,13 @@
 """WriteFhir: Observations, Patients and Devices into a folder of NDJSON files.
 
 Files are upserted by resource id: writing a batch again changes nothing. At least once
-and idempotent is all that is asked of the runner.
+and idempotent is all that is asked of the runner. An Observation that moves to the date
+of an earlier reading is written there first, then removed where it was: in between a
+reader may see it twice, never not at all.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
@@ -22,6 +25,14 @@ STAGE = "WriteFhir"
 RESOURCES = ("Observation", "Patient", "Device")
 
 
+class _Place(NamedTuple):
+    """Where an Observation without a slot's hour was written last."""
+
+    date: int
+    is_new: bool
+    """Whether it was counted as created, and may turn out to come from elsewhere."""
+
+
 class _SaveBatch(beam.DoFn):
     def __init__(self, folder: Folder, shards: int) -> None:
         self._folder = folder
@@ -34,6 +45,7 @@ class _SaveBatch(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._shells: dict[tuple[str, str], bytes] = {}
+        self._placed: dict[str, _Place] = {}
 
     def process(self, batch: ObservationBatch) -> None:
         # Many batches name the same patients and devices: one write a bundle will do.
@@ -41,10 +53,32 @@ class _SaveBatch(beam.DoFn):
             self._shells[key] = merge_shells(self._shells.get(key), shell)
         saved = save_resources(
             self._folder / "Observation",
-            slot_file(batch.slot, batch.shard, ".ndjson"),
+            slot_file(batch.slot, batch.shard, ".ndjson", batch.date),
             dict(zip(batch.ids, batch.resources, strict=True)),
+            removed=batch.removed,
         )
+        if batch.date is not None:
+            saved = self._after_moves(batch, batch.date, saved)
         self._count("Observation", saved)
+
+    def _after_moves(self, batch: ObservationBatch, date: int, saved: Saved) -> Saved:
+        """The outcome, where what was removed stands on an earlier date now.
+
+        The batch of that date came before, in this bundle: what was counted as created
+        there was updated.
+        """
+        self._placed |= dict.fromkeys(batch.ids, _Place(date, is_new=False))
+        self._placed |= dict.fromkeys(saved.created, _Place(date, is_new=True))
+        gone = []
+        for key in saved.removed:
+            place = self._placed.get(key)
+            if place is None or place.date == date:
+                gone.append(key)
+            elif place.is_new:
+                self._placed[key] = place._replace(is_new=False)
+                self._counters["Observation", "created"].dec()
+                self._counters["Observation", "updated"].inc()
+        return saved._replace(removed=tuple(gone))
 
     def finish_bundle(self) -> None:
         files: dict[tuple[str, int], dict[str, bytes]] = {}
@@ -58,8 +92,8 @@ class _SaveBatch(beam.DoFn):
             self._count(resource, saved)
 
     def _count(self, resource: str, saved: Saved) -> None:
-        for outcome, count in saved._asdict().items():
-            self._counters[resource, outcome].inc(count)
+        for outcome, ids in saved._asdict().items():
+            self._counters[resource, outcome].inc(len(ids))
 
 
 @dataclasses.dataclass

@@ -1,10 +1,11 @@
 """WriteObservations: the observation table, one row per value or component.
 
-A batch replaces all rows of its Observations; the file is written whole. A repeated
-batch changes nothing.
+A batch replaces all rows of its Observations, and removes those that it says are gone;
+the file is written whole. A repeated batch changes nothing.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import apache_beam as beam
 import pyarrow as pa
@@ -33,17 +34,34 @@ _ORDER = [
 ]
 
 
-def replace_rows(stored: pa.Table, rows: pa.Table) -> pa.Table:
-    """The table with all rows of the Observations in `rows` replaced by them."""
+def replace_rows(
+    stored: pa.Table, rows: pa.Table, removed: Sequence[str] = ()
+) -> pa.Table:
+    """The table with all rows of the Observations in `rows` replaced by them.
+
+    Args:
+        stored: the table as it is.
+        rows: all rows of some Observations.
+        removed: ids of Observations that must have none.
+    """
     known = pc.is_in(
         stored["observation_id"], value_set=pc.unique(rows["observation_id"])
     )
+    if removed:
+        unwanted = pa.array(removed, pa.string())
+        known = pc.or_(known, pc.is_in(stored["observation_id"], value_set=unwanted))
     both = pa.concat_tables([stored.filter(pc.invert(known)), rows])
     return both.sort_by(_ORDER).combine_chunks()
 
 
-def write_rows(folder: Folder, name: str, rows: pa.Table) -> None:
-    """Replaces the rows of some Observations in one file of the table."""
+def write_rows(
+    folder: Folder, name: str, rows: pa.Table, removed: Sequence[str] = ()
+) -> None:
+    """Replaces and removes the rows of some Observations in one file of the table.
+
+    A file of which nothing is left has no rows: whether it ever had any is nothing that
+    files should tell.
+    """
 
     def change(content: bytes | None) -> bytes:
         stored = (
@@ -51,7 +69,7 @@ def write_rows(folder: Folder, name: str, rows: pa.Table) -> None:
             if content is None
             else read_parquet(folder, name, content, schema.OBSERVATION)
         )
-        return write_parquet(replace_rows(stored, rows))
+        return write_parquet(replace_rows(stored, rows, removed))
 
     folder.update(name, change)
 
@@ -62,8 +80,8 @@ class _WriteRows(beam.DoFn):
         self._files = Metrics.counter(STAGE, "FileWritten")
 
     def process(self, batch: ObservationBatch) -> None:
-        name = slot_file(batch.slot, batch.shard, ".parquet")
-        write_rows(self._folder, name, batch.rows)
+        name = slot_file(batch.slot, batch.shard, ".parquet", batch.date)
+        write_rows(self._folder, name, batch.rows, batch.removed)
         self._files.inc()
 
 

@@ -22,19 +22,20 @@ def recorded(store):
 
 @pytest.mark.parametrize(("shards", "chosen"), [(None, DEFAULT_SHARDS), (3, 3), (1, 1)])
 def test_a_new_store_records_its_layout(store, shards, chosen):
-    assert claim(store, shards, {"hr": 0, "ecg": 60}) == chosen
-    periods = {"hr": 0, "ecg": 60}
+    assert claim(store, shards, {"hr": 0, "ecg": 60, "walk": -1}, "") == chosen
+    periods = {"hr": 0, "ecg": 60, "walk": -1}
     assert recorded(store) == {
         "schema": SCHEMA_VERSION,
         "shards": chosen,
         "periods": periods,
+        "rules": "",
     }
 
 
 @pytest.mark.parametrize("shards", [None, 3])
 def test_a_store_keeps_its_shards_and_learns_new_types(store, shards):
-    claim(store, 3, {"hr": 0})
-    assert claim(store, shards, {"ecg": 60}) == 3
+    claim(store, 3, {"hr": 0}, "")
+    assert claim(store, shards, {"ecg": 60}, "") == 3
     assert recorded(store)["periods"] == {"hr": 0, "ecg": 60}
 
 
@@ -49,18 +50,24 @@ def test_a_store_keeps_its_shards_and_learns_new_types(store, shards):
         (
             None,
             {"hr": 60},
-            "{} holds type [hr] with a period of 0 minutes, the FHIR mapping now says"
+            "{} holds type [hr] with a periodInterval of 0, the FHIR mapping now says"
             " 60: rename the type, or choose another --out and run the messages again",
+        ),
+        (
+            None,
+            {"hr": -1},
+            "{} holds type [hr] with a periodInterval of 0, the FHIR mapping now says"
+            " -1: rename the type, or choose another --out and run the messages again",
         ),
     ],
 )
 def test_another_layout_is_refused_and_changes_nothing(
     store, shards, periods, sentence
 ):
-    claim(store, 3, {"hr": 0})
+    claim(store, 3, {"hr": 0}, "")
     before = store.read(NAME)
     with pytest.raises(LayoutError) as refused:
-        claim(store, shards, periods)
+        claim(store, shards, periods, "")
     assert str(refused.value) == sentence.format(store.uri)
     assert store.read(NAME) == before
 
@@ -73,26 +80,52 @@ def test_another_layout_is_refused_and_changes_nothing(
         b"[]",
         b"null",
         b'{"schema":%d}' % SCHEMA_VERSION,
-        b'{"schema":%d,"shards":"3","periods":{}}' % SCHEMA_VERSION,
-        b'{"schema":%d,"shards":true,"periods":{}}' % SCHEMA_VERSION,
-        b'{"schema":%d,"shards":3}' % SCHEMA_VERSION,
-        b'{"schema":%d,"shards":3,"periods":[]}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":"3","periods":{},"rules":""}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":true,"periods":{},"rules":""}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3,"rules":""}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3,"periods":[],"rules":""}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3,"periods":{}}' % SCHEMA_VERSION,
+        b'{"schema":%d,"shards":3,"periods":{},"rules":null}' % SCHEMA_VERSION,
     ],
 )
 def test_a_damaged_record_is_refused_not_guessed(store, content):
     store.update(NAME, lambda _known: content)
     with pytest.raises(LayoutError) as refused:
-        claim(store, None, {})
+        claim(store, None, {}, "")
     sentence = f"{store.uri}/{NAME} is damaged: restore it, or choose another --out"
     assert str(refused.value) == sentence
 
 
-def test_a_store_of_another_schema_is_refused(store):
-    store.update(NAME, lambda _known: b'{"schema":99,"shards":3,"periods":{}}')
+@pytest.mark.parametrize(
+    ("recorded", "now", "known", "this"),
+    [
+        ("", "medtech", "the usual rules", "[medtech]"),
+        ("medtech", "", "[medtech]", "the usual rules"),
+        ("zoneless=utc", "medtech", "[zoneless=utc]", "[medtech]"),
+    ],
+)
+def test_other_rules_are_refused_and_change_nothing(store, recorded, now, known, this):
+    claim(store, 3, {"hr": 0}, recorded)
+    assert claim(store, None, {"hr": 0}, recorded) == 3
+    before = store.read(NAME)
     with pytest.raises(LayoutError) as refused:
-        claim(store, None, {})
+        claim(store, None, {"ecg": 0}, now)
     assert str(refused.value) == (
-        f"{store.uri} was written with schema 99, this version writes"
+        f"{store.uri} was written by {known}, this run goes by {this}, under which"
+        " times and ids differ: run as before, or choose another --out and run the"
+        " messages again"
+    )
+    assert store.read(NAME) == before
+
+
+@pytest.mark.parametrize("version", [1, 99, None])
+def test_a_store_of_another_schema_is_refused(store, version):
+    content = json.dumps({"schema": version, "shards": 3, "periods": {}}).encode()
+    store.update(NAME, lambda _known: content)
+    with pytest.raises(LayoutError) as refused:
+        claim(store, None, {}, "")
+    assert str(refused.value) == (
+        f"{store.uri} was written with schema {version}, this version writes"
         f" {SCHEMA_VERSION}: choose another --out"
     )
 
@@ -104,7 +137,7 @@ from pipeline.upsert_files import Folder
 print("ready", flush=True)
 sys.stdin.readline()
 number = int(sys.argv[2])
-print(claim(Folder(sys.argv[1]), None, {f"type{number}": number}))
+print(claim(Folder(sys.argv[1]), None, {f"type{number}": number}, ""))
 """
 
 

@@ -1,5 +1,6 @@
 """The laws of the upsert: order, batches, repeats and lateness never matter."""
 
+import datetime
 import random
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ from transforms.readings import (
     KEY,
     ReadingKind,
     ReadingRow,
+    groups_of,
     to_record_batch,
     to_table,
     upsert,
@@ -35,11 +37,14 @@ def row(**changes):
         "device_identifier": "watch-1",
         "encounter_id": None,
         "correlation_id": None,
+        "record_id": None,
         "occurred_at": 1_000_000,
+        "occurred_tick": 0,
         "ended_at": None,
         "utc_offset_minutes": 0,
         "value": 72.0,
         "value_text": "72",
+        "flag": None,
         "ingested_at": 2_000_000,
         "source": "a:1",
     }
@@ -99,11 +104,32 @@ def test_one_version_of_a_reading_wins_in_either_order(versions, winner):
         {"correlation_id": "c1"},
         {"kind": 1},
         {"occurred_at": 1_000_001},
+        {"occurred_tick": 1},
     ],
 )
 def test_readings_of_different_keys_stand_beside_each_other(difference):
     both = upsert(EMPTY, table(row(), row(**difference)))
     assert (both.table.num_rows, both.new, both.replaced, both.repeated) == (2, 2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"record_id": "r1"},
+        {"ended_at": 4_000_000},
+        {"flag": "<"},
+        {"utc_offset_minutes": None},
+        {"source": "b:1"},
+    ],
+)
+def test_what_is_no_part_of_the_key_is_a_version_of_one_reading(difference):
+    for versions in ([row(), row(**difference)], [row(**difference), row()]):
+        both = upsert(EMPTY, table(*versions))
+        assert (both.table.num_rows, both.new, both.repeated) == (1, 1, 1)
+        # At equal ingestion and text: what says more, or the greater.
+        assert both.table == table(
+            row() if "utc_offset_minutes" in difference else row(**difference)
+        )
 
 
 def test_counts_say_what_became_of_each_incoming_reading():
@@ -166,6 +192,76 @@ def test_local_date_is_the_date_on_the_senders_calendar():
     ]
 
 
+def test_the_local_date_of_a_civil_date_is_that_date():
+    dates = (86_400_000_000, -86_400_000_000)
+    found = table(*(row(occurred_at=at, utc_offset_minutes=None) for at in dates))
+    days = [str(day) for day in found["local_date"].to_pylist()]
+    assert days == ["1970-01-02", "1969-12-31"]
+
+
+def test_a_row_stands_in_the_table_with_all_it_knows():
+    full = row(
+        encounter_id="e1",
+        correlation_id="c1",
+        record_id="r1",
+        occurred_at=86_400_000_000,
+        occurred_tick=7,
+        ended_at=86_400_000_001,
+        utc_offset_minutes=-60,
+        flag="<=",
+    )
+    (found,) = table(full).to_pylist()
+    start = datetime.datetime(1970, 1, 2, tzinfo=datetime.timezone.utc)
+    assert found == {
+        "observation_id": "o1",
+        "patient_id": "p1",
+        "patient_identifier": "patient-1",
+        "device_id": "d1",
+        "device_identifier": "watch-1",
+        "encounter_id": "e1",
+        "correlation_id": "c1",
+        "record_id": "r1",
+        "type": "heartrate",
+        "value_name": "hr",
+        "code_system": "http://loinc.org",
+        "code": "8867-4",
+        "code_display": "HR",
+        "occurred_at": start,
+        "occurred_tick": 7,
+        "ended_at": start + datetime.timedelta(microseconds=1),
+        "utc_offset_minutes": -60,
+        "local_date": datetime.date(1970, 1, 1),
+        "value": 72.0,
+        "value_text": "72",
+        "unit": "/min",
+        "flag": "<=",
+        "ingested_at": datetime.datetime(
+            1970, 1, 1, 0, 0, 2, tzinfo=datetime.timezone.utc
+        ),
+        "source": "a:1",
+        "mapping_version": "v1",
+    }
+
+
+def test_groups_are_gathered_from_several_tables():
+    one = table(
+        row(observation_id="a", occurred_at=1),
+        row(observation_id="b", occurred_at=2),
+        row(observation_id="c", occurred_at=3),
+    )
+    other = table(
+        row(observation_id="b", occurred_at=9),
+        row(observation_id="a", occurred_at=8, occurred_tick=1),
+        row(observation_id="a", occurred_at=8),
+    )
+    for tables in ([one, other], [other, one]):
+        found, starts = groups_of(tables, pa.array(["b", "a"]))
+        assert starts == (0, 3)
+        assert found["observation_id"].to_pylist() == [*"aaabb"]
+        assert found["occurred_at"].cast("int64").to_pylist() == [1, 8, 8, 2, 9]
+        assert found["occurred_tick"].to_pylist() == [0, 0, 1, 0, 0]
+
+
 names = st.sampled_from(["p1", "p2"])
 rows = st.builds(
     row,
@@ -176,7 +272,11 @@ rows = st.builds(
     encounter_id=st.sampled_from([None, "e1"]),
     correlation_id=st.sampled_from([None, "c1"]),
     occurred_at=st.sampled_from([1, 2, 3]),
-    utc_offset_minutes=st.sampled_from([0, 60]),
+    record_id=st.sampled_from([None, "r1"]),
+    occurred_tick=st.sampled_from([0, 1]),
+    ended_at=st.sampled_from([None, 9]),
+    utc_offset_minutes=st.sampled_from([0, 60, None]),
+    flag=st.sampled_from([None, "<"]),
     value=st.none(),
     value_text=st.sampled_from([None, "72", "8"]),
     ingested_at=st.sampled_from([None, 2, 4]),

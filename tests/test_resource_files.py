@@ -25,14 +25,14 @@ A1, A2, B1, C1 = (
 @pytest.mark.parametrize(
     ("steps", "saved", "content"),
     [
-        ([{}], Saved(0, 0, 0), None),
-        ([{"b": B1, "a": A1}], Saved(2, 0, 0), [A1, B1]),
-        ([{"a": A1}, {"a": A1}], Saved(0, 0, 1), [A1]),
-        ([{"a": A1}, {"a": A2}], Saved(0, 1, 0), [A2]),
-        ([{"b": B1}, {}], Saved(0, 0, 0), [B1]),
+        ([{}], Saved(), None),
+        ([{"b": B1, "a": A1}], Saved(created=("b", "a")), [A1, B1]),
+        ([{"a": A1}, {"a": A1}], Saved(unchanged=("a",)), [A1]),
+        ([{"a": A1}, {"a": A2}], Saved(updated=("a",)), [A2]),
+        ([{"b": B1}, {}], Saved(), [B1]),
         (
             [{"a": A1, "b": B1}, {"a": A2, "b": B1, "c": C1}],
-            Saved(1, 1, 1),
+            Saved(("c",), ("a",), ("b",)),
             [A2, B1, C1],
         ),
     ],
@@ -65,8 +65,44 @@ def test_what_is_unchanged_is_not_written(tmp_path):
 def test_lines_that_others_wrote_are_known_by_their_id(tmp_path, foreign):
     (tmp_path / "file.ndjson").write_bytes(foreign + b"\n")
     folder = Folder(str(tmp_path))
-    assert save_resources(folder, "file.ndjson", {"a": A1}) == Saved(0, 1, 0)
+    assert save_resources(folder, "file.ndjson", {"a": A1}) == Saved(updated=("a",))
     assert folder.read("file.ndjson") == A1 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("resources", "removed", "saved", "content"),
+    [
+        ({}, ["a"], Saved(removed=("a",)), [B1]),
+        ({}, ["x", "b", "a"], Saved(removed=("b", "a")), []),
+        ({}, ["x"], Saved(), [A1, B1]),
+        (
+            {"a": A2, "c": C1},
+            ["b"],
+            Saved(("c",), ("a",), removed=("b",)),
+            [A2, C1],
+        ),
+    ],
+)
+def test_what_is_removed_stands_there_no_more(
+    tmp_path, resources, removed, saved, content
+):
+    folder = Folder(str(tmp_path))
+    save_resources(folder, "file.ndjson", {"a": A1, "b": B1})
+    for expected in (saved, Saved(unchanged=tuple(resources))):
+        assert (
+            save_resources(folder, "file.ndjson", resources, removed=removed)
+            == expected
+        )
+        lines = b"".join(line + b"\n" for line in content)
+        assert folder.read("file.ndjson") == lines
+
+
+def test_a_file_of_which_nothing_is_left_does_not_tell_what_it_held(tmp_path):
+    folder = Folder(str(tmp_path))
+    save_resources(folder, "emptied.ndjson", {"a": A1})
+    for name in ("emptied.ndjson", "never-filled.ndjson"):
+        save_resources(folder, name, {}, removed=["a"])
+        assert folder.read(name) == b""
 
 
 def device(patient):
@@ -77,10 +113,10 @@ def device(patient):
 @pytest.mark.parametrize(
     ("steps", "saved", "content"),
     [
-        ([b"p", b"p"], Saved(0, 0, 1), b"p"),
-        ([b"p", b"q"], Saved(0, 1, 0), b""),
-        ([b"q", b"p"], Saved(0, 1, 0), b""),
-        ([b"p", b"q", b"p"], Saved(0, 0, 1), b""),
+        ([b"p", b"p"], Saved(unchanged=("d",)), b"p"),
+        ([b"p", b"q"], Saved(updated=("d",)), b""),
+        ([b"q", b"p"], Saved(updated=("d",)), b""),
+        ([b"p", b"q", b"p"], Saved(unchanged=("d",)), b""),
     ],
 )
 def test_a_merge_decides_what_two_versions_become(tmp_path, steps, saved, content):

@@ -2,6 +2,7 @@
 
 import io
 
+import orjson
 import pytest
 from rich.console import Console
 
@@ -138,6 +139,21 @@ PERIOD = {"start": "2026-03-01T07:00:00.0000000Z", "end": "2026-03-01T07:59:59Z"
         ),
         ({}, {}, ""),
         ({"valueString": "x"}, {"effectivePeriod": PERIOD}, "x"),
+        ({"valueQuantity": {"comparator": "<", "value": 5, "unit": "m"}}, {}, "<5 m"),
+        ({"dataAbsentReason": {"coding": [{"code": "masked"}]}}, {}, "(masked)"),
+        ({"dataAbsentReason": {"text": "no finger"}}, {}, "(no finger)"),
+        (
+            {
+                "component": [
+                    {
+                        "code": {"text": "sys"},
+                        "dataAbsentReason": {"coding": [{"code": "error"}]},
+                    }
+                ]
+            },
+            {},
+            "sys (error)",
+        ),
     ],
 )
 def test_a_preview_shows_resources(value, effective, shown):
@@ -147,9 +163,11 @@ def test_a_preview_shows_resources(value, effective, shown):
         {**OBSERVATION, "code": {"text": "hr"}, **effective, **value},
     ]
     lines = printed(
-        print_preview, Preview(1, 0, [], resources, []), with_resources=True
+        print_preview,
+        Preview(1, 0, [], [orjson.dumps(one) for one in resources], []),
+        with_resources=True,
     )
-    when = effective.get("effectiveDateTime", PERIOD["start"][:19])
+    when = effective.get("effectiveDateTime", "2026-03-01T07:00:00Z/07:59:59Z")
     gap = " " * (len(when) - len("effective"))
     assert lines[2:] == [
         "Resources",
@@ -159,6 +177,69 @@ def test_a_preview_shows_resources(value, effective, shown):
         "1 messages, 0 without a match; 0 measurements; 0 dead letters",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("period", "shown"),
+    [
+        (PERIOD, "2026-03-01T07:00:00Z/07:59:59Z"),
+        (
+            {"start": "2026-03-01T23:00:00+01:00", "end": "2026-03-02T01:00:00+01:00"},
+            "2026-03-01T23:00:00+01:00/2026-03-02T01:00:00+01:00",
+        ),
+        ({"start": "2026-03-01", "end": "2026-03-01"}, "2026-03-01"),
+        ({"start": "2026-03-01", "end": "2026-03-03"}, "2026-03-01/2026-03-03"),
+        ({"start": "2026-03-01T07:00:00.0000000Z"}, "2026-03-01T07:00:00Z"),
+    ],
+)
+def test_a_period_is_shown_to_the_second_each_date_once(period, shown):
+    resource = {**OBSERVATION, "code": {"text": "hr"}, "effectivePeriod": period}
+    lines = printed(
+        print_preview,
+        Preview(1, 0, [], [orjson.dumps(resource)], []),
+        with_resources=True,
+    )
+    assert lines[4] == f"Observation  0123456789ab  hr    {shown}"
+
+
+START = 1_772_349_295_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({}, "2026-03-01T08:14:55+01:00"),
+        ({"occurred_at": START + 123, "tick": 4}, "2026-03-01T08:14:55.0001234+01:00"),
+        (
+            {"ended_at": START + 60_000_000},
+            "2026-03-01T08:14:55+01:00/2026-03-01T08:15:55+01:00",
+        ),
+        ({"utc_offset_minutes": None}, "2026-03-01"),
+        (
+            {"utc_offset_minutes": None, "ended_at": START + 86_400_000_000},
+            "2026-03-01/2026-03-02",
+        ),
+    ],
+)
+def test_a_time_is_an_instant_an_interval_or_a_date(changes, shown):
+    found = Preview(1, 0, [measurement(**changes)], [], [])
+    (row,) = printed(print_preview, found, with_resources=False)[2:3]
+    assert row.split()[2] == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "flags", "shown"),
+    [
+        ((("hr", "300"),), (("hr", ">"),), "hr>300"),
+        ((("hr", "0"),), (("hr", "masked"),), "hr=0 (masked)"),
+        ((("hr", "72"),), (("spo2", "error"),), "hr=72, spo2 (error)"),
+        ((), (("hr", "<="),), "hr (<=)"),
+    ],
+)
+def test_values_show_their_flags(values, flags, shown):
+    found = Preview(1, 0, [measurement(values=values, flags=flags)], [], [])
+    (row,) = printed(print_preview, found, with_resources=False)[2:3]
+    assert row.endswith(f"  {shown}")
 
 
 def test_a_preview_shows_measurements_and_letters():

@@ -1,13 +1,16 @@
 """Each Beam stage on its own: both outputs, whole values, the real runner."""
 
+import json
+
 import apache_beam as beam
 import orjson
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
-from apache_beam.transforms.window import IntervalWindow
+from apache_beam.transforms.window import GlobalWindow, IntervalWindow
 from apache_beam.utils.timestamp import Timestamp
 from runs import VITAL_MONITOR
+from walks import HEART_RATE, PULSES, fhir_template
 
 from pipeline.mappings import load_mappings
 from pipeline.message_files import slices_of
@@ -15,11 +18,14 @@ from pipeline.read_messages import ReadMessages
 from pipeline.store import Store
 from pipeline.upsert_files import Folder
 from transforms import batch_coder  # noqa: F401 - as the main job does
+from transforms.fhir_mapping import FhirMapping
 from transforms.group import GroupByShardAndSlot, SlotWindows, shard_of
 from transforms.identify import Identify
 from transforms.identity import resource_id
+from transforms.instants import END_OF_INSTANTS
 from transforms.intake import Intake
 from transforms.model import (
+    CORRELATED,
     IdentifiedBatch,
     Identity,
     Measurement,
@@ -29,8 +35,29 @@ from transforms.model import (
 )
 from transforms.normalize import Normalize
 from transforms.observe import Observe
+from transforms.rules import MEDTECH
 
 MAPPINGS = load_mappings(VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json")
+WALKS = FhirMapping.from_json(
+    json.dumps(
+        {
+            "templateType": "CollectionFhir",
+            "template": [
+                fhir_template("walk", -1, PULSES),
+                fhir_template("heartrate", 0, HEART_RATE),
+            ],
+        }
+    )
+)
+MEDTECHS = json.dumps(
+    {
+        "templateType": "CollectionFhir",
+        "template": [
+            fhir_template("walk", -1, {**HEART_RATE, "valueName": "pulse"}),
+            fhir_template("heartrate", 60, HEART_RATE),
+        ],
+    }
+)
 EIGHT = 1_772_352_000_000_000  # 2026-03-01T08:00:00Z
 HOUR = 3_600_000_000
 
@@ -161,9 +188,9 @@ def test_store_and_observe_hand_on_complete_observations(root, tmp_path):
         root | beam.Create(sent_apart) | GroupByShardAndSlot(MAPPINGS.fhir, 4, "v")
     )
     groups = grouped.readings | Store(Folder(str(tmp_path / "measurement")))
-    observations = groups | Observe(MAPPINGS.fhir, "v", "")
+    observed = groups | Observe(MAPPINGS.fhir, "v", "")
     assert_that(
-        observations
+        observed.observations
         | beam.FlatMap(lambda batch: batch.resources)
         | beam.Map(orjson.loads)
         | beam.FlatMap(lambda observation: observation["component"])
@@ -172,8 +199,68 @@ def test_store_and_observe_hand_on_complete_observations(root, tmp_path):
     )
 
 
+def walk(**changes):
+    fields = {"type": "walk", "correlation": "s", "values": (("pulse", "90"),)}
+    return measurement(**{**fields, **changes})
+
+
+def test_sessions_have_one_window_of_their_own_per_shard(root):
+    batch = identified(
+        walk(),
+        walk(occurred_at=EIGHT + 30 * HOUR, correlation="t"),
+        measurement(values=(("hr", "60"),)),
+    )
+    done = root | beam.Create([batch]) | GroupByShardAndSlot(WALKS, 4, "v")
+    shard = shard_of(PATIENT, 4)
+    assert_that(
+        done.readings | beam.ParDo(_Seen()),
+        equal_to(
+            [
+                (shard, (END_OF_INSTANTS, END_OF_INSTANTS + HOUR), ["90", "90"]),
+                (shard, (EIGHT, EIGHT + HOUR), ["60"]),
+            ]
+        ),
+    )
+
+
+def test_a_session_without_an_id_is_a_letter(root):
+    batch = identified(walk(correlation=None), walk(correlation=" "))
+    done = root | beam.Create([batch]) | GroupByShardAndSlot(WALKS, 4, "v")
+    error = ("Group", "CorrelationIdNotDefinedException", "m:1")
+    letters = done.dead_letters | beam.FlatMap(causes)
+    assert_that(letters, equal_to([error, error]))
+
+
+class _Windowed(beam.DoFn):
+    def process(self, batch, window=beam.DoFn.WindowParam):
+        for letter in batch.letters:
+            yield type(window), letter.stage, letter.error, letter.source[:11]
+
+
+@pytest.mark.parametrize("kind", [walk, measurement])
+def test_what_may_not_stand_together_is_a_letter_of_no_slot(root, tmp_path, kind):
+    mapping = FhirMapping.from_json(MEDTECHS, rules=MEDTECH)
+    batch = identified(kind(), kind(occurred_at=EIGHT + 1), kind(device="other"))
+    batch.identities[2] = Identity(PATIENT, "other", None)
+    grouped = root | beam.Create([batch]) | GroupByShardAndSlot(mapping, 4, "v")
+    groups = grouped.readings | Store(Folder(str(tmp_path)))
+    observed = groups | Observe(mapping, "v", "")
+    letters = observed.dead_letters | beam.ParDo(_Windowed())
+    error = (GlobalWindow, "Observe", "InvalidQuantityFhirValueException")
+    assert_that(letters, equal_to([(*error, "Observation")]), "letters")
+    counts = observed.observations | beam.Map(
+        lambda batch: (len(batch.ids), len(batch.removed), batch.rows.num_rows)
+    )
+    assert_that(counts, equal_to([(1, 1, 1)]), "observations")
+
+
 @pytest.mark.parametrize(
-    ("slot", "end"), [(Slot(EIGHT, 60), EIGHT + HOUR), (Slot(0, 1440), 24 * HOUR)]
+    ("slot", "end"),
+    [
+        (Slot(EIGHT, 60), EIGHT + HOUR),
+        (Slot(0, 1440), 24 * HOUR),
+        (CORRELATED, END_OF_INSTANTS + HOUR),
+    ],
 )
 def test_the_window_of_readings_is_their_slot(slot, end):
     from transforms.model import SlotReadings
@@ -183,6 +270,9 @@ def test_the_window_of_readings_is_their_slot(slot, end):
     context = function.AssignContext(Timestamp(micros=slot.start), element)
     expected = IntervalWindow(Timestamp(micros=slot.start), Timestamp(micros=end))
     assert function.assign(context) == [expected]
+    coder = function.get_window_coder()
+    assert coder.decode(coder.encode(expected)) == expected
+    assert expected.end < GlobalWindow().max_timestamp()
 
 
 def test_labels_are_stable():

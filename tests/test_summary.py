@@ -71,6 +71,16 @@ def test_a_summary_says_what_became_of_the_messages_and_where_it_is():
     ]
 
 
+def test_withdrawn_observations_are_shown_if_there_are_any():
+    def after_unchanged(counts):
+        lines = summary_of(counts, Outputs("out", (), "d"))
+        found = next(at for at, line in enumerate(lines) if "unchanged" in line)
+        return lines[found + 1].split()
+
+    assert after_unchanged({"ObservationRemoved": 0})[0] == "Patients"
+    assert after_unchanged({"ObservationRemoved": 2}) == ["withdrawn", "2"]
+
+
 def test_a_place_can_be_copied_whatever_its_name():
     place = "/data/[bold] :cat: 100 %/" + "long/" * 30 + "end"
     lines = summary_of({}, Outputs(place, (), "d"))

@@ -246,3 +246,18 @@ def test_a_folder_that_is_not_local_is_read_and_written_through_pyarrow(tmp_path
     folder.update("a.txt", lambda _content: None)
     assert folder.read("a.txt") == b"one, two"
     assert (tmp_path / "store" / "a.txt").read_bytes() == b"one, two"
+
+
+@pytest.mark.parametrize("place", ["{}", "elsewhere://bucket/store"])
+def test_the_files_of_one_name_are_opened_folder_by_folder(tmp_path, place):
+    folder = Folder(place.format(tmp_path / "store"))
+    if folder.uri.startswith("elsewhere"):
+        elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
+        folder.__dict__["_place"] = (elsewhere, "store")
+    assert list(folder.open_each("a")) == []
+    for name in ("date=2/a", "date=1/a", "date=1/b", "date=3/deeper/a", "a"):
+        below = tmp_path / "store" / name
+        below.parent.mkdir(parents=True, exist_ok=True)
+        below.write_bytes(name.encode())
+    found = [(name, file.read()) for name, file in folder.open_each("a")]
+    assert found == [("date=1/a", b"date=1/a"), ("date=2/a", b"date=2/a")]

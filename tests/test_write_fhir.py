@@ -8,7 +8,7 @@ from apache_beam.metrics.metric import MetricsFilter
 from pipeline.upsert_files import Folder
 from pipeline.write_fhir import WriteFhir
 from transforms.group import shard_of
-from transforms.model import ObservationBatch, Slot
+from transforms.model import CORRELATED, ObservationBatch, Slot
 from transforms.schema import OBSERVATION
 
 SHARDS = 2
@@ -115,3 +115,62 @@ def test_an_observation_that_changed_is_updated(tmp_path):
         ]
     }
     assert counts == {"ObservationUpdated": 1}
+
+
+DAY = 24 * HOUR
+
+
+def placed(date, observations, *removed):
+    """What a session's readings make of the files of one date."""
+    return batch(0, observations)._replace(
+        slot=CORRELATED, removed=removed, date=date * DAY
+    )
+
+
+def lines_of(files):
+    return {
+        name.removeprefix("Observation/date=1970-01-0").removesuffix("-000.ndjson"): [
+            orjson.loads(text)["id"] for text in lines
+        ]
+        for name, lines in files.items()
+    }
+
+
+def test_a_session_lies_on_the_date_of_its_first_reading(tmp_path):
+    files, counts = written(tmp_path, placed(0, {"a": "1"}), placed(1, {}, "a"))
+    assert lines_of(files) == {"1/correlated": ["a"], "2/correlated": []}
+    assert counts == {"ObservationCreated": 1}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_observation_that_moves_is_updated_not_created(tmp_path, together):
+    late = [placed(1, {"a": "1", "b": "1"})]
+    early = [placed(0, {"a": "2"}), placed(1, {}, "a")]
+    again = early
+    if together:
+        files, counts = written(tmp_path, *late, *early, *again)
+        assert counts == {
+            "ObservationCreated": 2,
+            "ObservationUpdated": 1,
+            "ObservationUnchanged": 1,
+        }
+    else:
+        written(tmp_path, *late)
+        assert written(tmp_path, *early)[1] == {"ObservationUpdated": 1}
+        files, counts = written(tmp_path, *again)
+        assert counts == {"ObservationUnchanged": 1}
+    assert lines_of(files) == {"1/correlated": ["a"], "2/correlated": ["b"]}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_observation_that_can_no_longer_be_made_is_removed(tmp_path, together):
+    made = batch(0, {"a": "1", "b": "1"}), placed(1, {"c": "1"})
+    gone = batch(0, {})._replace(removed=("a",)), placed(1, {}, "c"), placed(2, {}, "c")
+    if together:
+        files, counts = written(tmp_path, *made, *gone)
+        assert counts == {"ObservationCreated": 3, "ObservationRemoved": 2}
+    else:
+        written(tmp_path, *made)
+        files, counts = written(tmp_path, *gone)
+        assert counts == {"ObservationRemoved": 2}
+    assert lines_of(files) == {"1/T00": ["b"], "2/correlated": [], "3/correlated": []}

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.upsert_files import Folder
 from pipeline.write_observations import WriteObservations, replace_rows, write_rows
-from transforms.model import ObservationBatch, Slot
+from transforms.model import CORRELATED, ObservationBatch, Slot
 from transforms.schema import OBSERVATION
 
 
@@ -47,6 +47,30 @@ def test_rows_replace_all_rows_of_their_observations(stored, rows, expected):
     assert replaced.equals(expected, check_metadata=True)
 
 
+@pytest.mark.parametrize(
+    ("stored", "rows", "removed", "expected"),
+    [
+        (EMPTY, EMPTY, ["o1"], EMPTY),
+        (table(DIA, SYS, LATER), EMPTY, ["o1"], table(LATER)),
+        (table(DIA, SYS, LATER), EMPTY, ["o2", "o1", "x"], EMPTY),
+        (table(DIA, SYS, LATER), table(OTHER), ["o1"], table(LATER, OTHER)),
+        (table(DIA, SYS), EMPTY, ["x"], table(DIA, SYS)),
+    ],
+)
+def test_rows_of_removed_observations_go(stored, rows, removed, expected):
+    replaced = replace_rows(stored, rows, removed)
+    assert replaced.equals(expected, check_metadata=True)
+
+
+def test_a_file_of_which_nothing_is_left_does_not_tell_what_it_held(tmp_path):
+    folder = Folder(str(tmp_path))
+    write_rows(folder, "emptied", table(SYS, DIA))
+    for name in ("emptied", "never filled"):
+        write_rows(folder, name, EMPTY, ["o1"])
+    assert folder.read("emptied") == folder.read("never filled")
+    assert pq.read_table(tmp_path / "emptied").equals(EMPTY, check_metadata=True)
+
+
 def test_the_file_is_the_same_in_whatever_order_observations_come(tmp_path):
     groups = [table(SYS, DIA), table(LATER), table(OTHER), table(SYS, DIA)]
     contents = set()
@@ -60,6 +84,12 @@ def test_the_file_is_the_same_in_whatever_order_observations_come(tmp_path):
     assert written.equals(table(DIA, SYS, LATER, OTHER), check_metadata=True)
 
 
+def session(date, rows, removed=()):
+    ids = rows["observation_id"].to_pylist()
+    lines = [b"{}"] * len(ids)
+    return ObservationBatch(CORRELATED, 2, ids, lines, rows, {}, tuple(removed), date)
+
+
 def test_the_stage_writes_each_batch_to_the_file_of_its_slot(tmp_path):
     hour = 3_600_000_000
     batches = [
@@ -67,6 +97,9 @@ def test_the_stage_writes_each_batch_to_the_file_of_its_slot(tmp_path):
         ObservationBatch(Slot(0, 60), 0, ["o1"], [b"{}"], table(SYS, DIA), {}),
         ObservationBatch(Slot(0, 60), 1, ["o0"], [b"{}"], table(OTHER), {}),
         ObservationBatch(Slot(24 * hour, 1440), 0, ["o0"], [b"{}"], table(OTHER), {}),
+        session(24 * hour, table(LATER)),
+        session(0, table(("o2", "p1", 3, None, "72"))),
+        session(24 * hour, EMPTY, ["o2"]),
     ]
     with beam.Pipeline(runner="FnApiRunner") as root:
         observations = root | beam.Create(batches, reshuffle=False)
@@ -79,4 +112,6 @@ def test_the_stage_writes_each_batch_to_the_file_of_its_slot(tmp_path):
         "date=1970-01-01/T00-000.parquet": table(DIA, SYS, LATER),
         "date=1970-01-01/T00-001.parquet": table(OTHER),
         "date=1970-01-02/day-000.parquet": table(OTHER),
+        "date=1970-01-01/correlated-002.parquet": table(("o2", "p1", 3, None, "72")),
+        "date=1970-01-02/correlated-002.parquet": EMPTY,
     }

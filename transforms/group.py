@@ -1,11 +1,13 @@
 """Group: identified measurements in, columnar batches of readings per slot out.
 
 A slot is one event-time window (an hour; a day for types with a longer period) of one
-shard of the patients. Readings of a batch are collected per slot, and only these
-columns are windowed and shuffled: a fleet of any size is a few keys per hour. Nothing
-is dropped for being late: bounded input has no lateness, and within a slot the order
-of arrival does not matter. What cannot become an Observation (no FHIR template, a
-Quantity that is no number) becomes a dead letter with the normalized measurement.
+shard of the patients. Readings that a correlation id ties together have no hour in
+common: a shard has one slot for all of them. Readings of a batch are collected per
+slot, and only these columns are windowed and shuffled: a fleet of any size is a few
+keys per hour. Nothing is dropped for being late: bounded input has no lateness, and
+within a slot the order of arrival does not matter. What cannot become an Observation
+(no FHIR template, a Quantity that is no number) becomes a dead letter with the
+normalized measurement.
 """
 
 import dataclasses
@@ -29,6 +31,7 @@ from transforms.errors import RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.instants import MINUTE
 from transforms.model import (
+    CORRELATED,
     DeadLetter,
     IdentifiedBatch,
     Identity,
@@ -37,7 +40,11 @@ from transforms.model import (
     Slot,
     SlotReadings,
 )
-from transforms.observation import observation_id, observation_identifier, period_of
+from transforms.observation import (
+    identity_segment,
+    observation_id,
+    observation_identifier,
+)
 from transforms.readings import ReadingKind, to_record_batch
 
 STAGE = "Group"
@@ -69,6 +76,7 @@ class SlotCollector:
 
     def __init__(self, mapping: FhirMapping, shards: int, mapping_version: str) -> None:
         self._admission = Admission(mapping)
+        self._medtech = mapping.rules.medtech
         self._shards = shards
         self._version = mapping_version
         self._rows: dict[tuple[int, Slot], list[tuple[Any, ...]]] = {}
@@ -97,13 +105,19 @@ class SlotCollector:
 
     def _add(self, measurement: Measurement, identity: Identity) -> None:
         values, period_minutes, slot_minutes = self._admission.admit(measurement)
-        occurred_at = measurement.occurred_at
-        start, end = period_of(occurred_at, period_minutes)
+        occurred_at, correlation = measurement.occurred_at, measurement.correlation
+        segment = identity_segment(
+            occurred_at, period_minutes, correlation, self._medtech
+        )
         patient_id, device_id, encounter_id = identity
         identifier = observation_identifier(
-            patient_id, device_id, measurement.type, start, end
+            patient_id, device_id, measurement.type, segment
         )
-        slot_start = occurred_at - occurred_at % (slot_minutes * MINUTE)
+        slot_start = (
+            occurred_at - occurred_at % (slot_minutes * MINUTE)
+            if slot_minutes > 0
+            else CORRELATED.start
+        )
         place = (patient_id, slot_start, slot_minutes)
         rows = self._by_patient.get(place)
         if rows is None:
@@ -116,14 +130,16 @@ class SlotCollector:
             device_id,
             measurement.device,
             encounter_id,
-            measurement.correlation,
+            correlation,
+            measurement.record,
             occurred_at,
+            measurement.tick,
             measurement.ended_at,
             measurement.utc_offset_minutes,
         )
         tail = (measurement.ingested_at, measurement.source)
-        for kind, number, text in values:
-            rows.append((kind, *common, number, text, *tail))
+        for kind, number, text, flag in values:
+            rows.append((kind, *common, number, text, flag, *tail))
         self.pending += len(values)
 
     def drain(self) -> Iterator[SlotReadings]:
@@ -170,15 +186,26 @@ def _at_slot(readings: SlotReadings) -> window.TimestampedValue:
     return window.TimestampedValue(keyed, Timestamp(micros=readings.slot.start))
 
 
+_FAR_MINUTES = 60
+"""Length of the window of `CORRELATED`: any will do, no reading lies in it."""
+
+
 class SlotWindows(NonMergingWindowFn):
-    """The window of a batch of readings is its slot."""
+    """The window of a batch of readings is its slot.
+
+    That of `CORRELATED` begins where instants end. No watermark gets there before the
+    input ends, so it is never late and never expires, however long a session lasts:
+    on unbounded input only early firings hand its readings on, and the store brings
+    them together with those that came before. Discarding panes leave nothing behind.
+    """
 
     def assign(self, context: WindowFn.AssignContext) -> list[IntervalWindow]:
         """One window: the slot that the batch names."""
         _shard, readings = cast(tuple[int, SlotReadings], context.element)
         slot = readings.slot
         start = Timestamp(micros=slot.start)
-        return [IntervalWindow(start, start + slot.minutes * 60)]
+        minutes = _FAR_MINUTES if slot == CORRELATED else slot.minutes
+        return [IntervalWindow(start, start + minutes * 60)]
 
     def get_window_coder(self) -> Coder:
         """Slots are intervals."""

@@ -11,8 +11,9 @@ from operator import ge, gt, le, lt
 from typing import Any, NoReturn
 
 from transforms.date_token import DateToken, date_token
+from transforms.dotnet_dates import parse_dotnet
 from transforms.evaluation import EvaluationError
-from transforms.instants import InstantError, parse_date, parse_instant, seventh_digit
+from transforms.instants import InstantError
 from transforms.jsonpath_values import (
     CONTAINERS,
     LONGEST_NUMBER,
@@ -206,10 +207,8 @@ def _ticks(value: Any) -> tuple[int, int]:
         return value.instant, value.tick
     if type(value) is not str or len(value) > LONGEST_NUMBER:
         return _fail()
-    text = value.strip()
     try:
-        if len(text) == len("yyyy-MM-dd"):
-            return parse_date(text), 0
-        return parse_instant(text)[0], seventh_digit(text)
+        instant, _offset, tick = parse_dotnet(value)
     except InstantError:
         return _fail()
+    return instant, tick

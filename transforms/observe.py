@@ -1,25 +1,51 @@
 """Observe: complete groups of readings in, Observations out.
 
 Each Observation is computed anew from all its readings, so a late, repeated or
-corrected reading needs no merge with what was written before. One batch out per batch
-in, in the same window; a repeated batch gives the same bytes.
+corrected reading needs no merge with what was written before. A batch of one slot gives
+one batch out, in the same window; one of correlated readings gives a batch for each
+date that any of them lies on. A repeated batch gives the same bytes.
+
+Readings that cannot stand in one Observation together (`--compat=medtech`: several of a
+Quantity in one period) withdraw it, and leave a dead letter that names the group and
+nothing of its readings: it is the same whichever of them have arrived.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.typehints.decorators import no_annotations
 
 from transforms import schema
+from transforms.errors import RecordError
 from transforms.fhir_mapping import FhirMapping
-from transforms.model import GroupBatch, ObservationBatch
+from transforms.fhir_template import FhirTemplate
+from transforms.model import (
+    CORRELATED,
+    DeadLetter,
+    GroupBatch,
+    LetterBatch,
+    ObservationBatch,
+)
 from transforms.observation import Mould, ValueRow
 from transforms.observation_value import Reading
+from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
+from transforms.withdrawal import single_values, withdrawal_letters
 
 STAGE = "Observe"
+
+
+class Observed(NamedTuple):
+    """The outputs of `Observe`; dead letters are in the global window."""
+
+    observations: PCollection[ObservationBatch]
+    dead_letters: PCollection[LetterBatch]
 
 
 class Observer:
@@ -38,39 +64,114 @@ class Observer:
         self._version = mapping_version
         self._device_system = device_system
         self._moulds: dict[str, Mould] = {}
+        self._parts: dict[str, list[Mould]] = {}
 
-    def observe(self, groups: GroupBatch) -> ObservationBatch:
-        """Computes the Observation of every group, in the groups' order."""
+    def observe(
+        self, groups: GroupBatch
+    ) -> tuple[list[ObservationBatch], list[DeadLetter]]:
+        """Computes the Observation of every group, in the groups' order.
+
+        Returns:
+            Batches that say all that the files of their slot and date must hold and
+            must no longer hold, by date; and a letter for each group that has none.
+        """
+        if groups.slot != CORRELATED:
+            batch, letters = self._observe(groups, None)
+            return [batch], letters
+        return self._observe_by_date(groups)
+
+    def _observe_by_date(
+        self, groups: GroupBatch
+    ) -> tuple[list[ObservationBatch], list[DeadLetter]]:
+        """An Observation lies on the date of its first reading, and on no other."""
+        batches: dict[int, ObservationBatch] = {}
+        letters: list[DeadLetter] = []
+        for date, part in by_first_date(groups):
+            batches[date], more = self._observe(part, date)
+            letters += more
+        for date, ids in later_dates(groups).items():
+            batch = batches.get(date) or _nothing(groups, date)
+            batches[date] = batch._replace(removed=(*batch.removed, *ids))
+        # The first date first: an Observation that moves is never nowhere.
+        return [batches[date] for date in sorted(batches)], letters
+
+    def _observe(
+        self, groups: GroupBatch, date: int | None
+    ) -> tuple[ObservationBatch, list[DeadLetter]]:
         readings = _readings(groups.readings)
         ends = (*groups.starts[1:], len(readings))
         ids: list[str] = []
         resources: list[bytes] = []
         rows: list[ValueRow] = []
+        removed: list[str] = []
+        letters: list[DeadLetter] = []
         for start, end in zip(groups.starts, ends, strict=True):
             group = readings[start:end]
             first = group[0]
             mould = self._moulds.get(first.type) or self._mould(first.type)
-            resource, values = mould.fill(group)
+            try:
+                resource, values = mould.fill(group)
+            except RecordError as error:
+                removed.append(first.observation_id)
+                letters += withdrawal_letters(
+                    STAGE,
+                    self._causes(group) or [error],
+                    groups.readings.slice(start, 1),
+                    self._template(first.type),
+                    self._version,
+                )
+                continue
             ids.append(first.observation_id)
             resources.append(resource)
             rows += values
-        return ObservationBatch(
+        # Whom a withdrawn Observation refers to was known before it was withdrawn.
+        shells = shells_of(groups.readings, self._device_system)
+        batch = ObservationBatch(
             groups.slot,
             groups.shard,
             ids,
             resources,
             _table(rows),
-            shells_of(groups.readings, self._device_system),
+            shells,
+            tuple(removed),
+            date,
         )
+        return batch, letters
+
+    def _causes(self, group: list[Reading]) -> list[RecordError]:
+        """What is wrong with each value of a group, not only with the first one."""
+        type_name = group[0].type
+        if type_name not in self._parts:
+            parts = single_values(self._template(type_name))
+            self._parts[type_name] = [self._made(part, type_name) for part in parts]
+        causes = []
+        for mould in self._parts[type_name]:
+            try:
+                mould.fill(group)
+            except RecordError as error:
+                causes.append(error)
+        return causes
 
     def _mould(self, type_name: str) -> Mould:
+        mould = self._made(self._template(type_name), type_name)
+        self._moulds[type_name] = mould
+        return mould
+
+    def _made(self, template: FhirTemplate, type_name: str) -> Mould:
+        return Mould(template, type_name, self._version, self._mapping.rules)
+
+    def _template(self, type_name: str) -> FhirTemplate:
         template = self._mapping.template(type_name)
         if template is None:
             # Group lets no such type pass: the store was made with another mapping.
             msg = f"the store holds type {type_name!r}, which the FHIR mapping lacks"
             raise LookupError(msg)
-        mould = self._moulds[type_name] = Mould(template, type_name, self._version)
-        return mould
+        return template
+
+
+def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
+    rows = schema.OBSERVATION.empty_table()
+    return ObservationBatch(groups.slot, groups.shard, [], [], rows, {}, (), date)
 
 
 def _readings(table: pa.Table) -> list[Reading]:
@@ -105,9 +206,12 @@ class _ObserveGroups(beam.DoFn):
     def setup(self) -> None:
         self._observer = Observer(*self._settings)
 
-    def process(self, groups: GroupBatch) -> list[ObservationBatch]:
+    def process(self, groups: GroupBatch) -> Iterator[Any]:
         self._groups.inc(len(groups.starts))
-        return [self._observer.observe(groups)]
+        batches, letters = self._observer.observe(groups)
+        yield from batches
+        if letters:
+            yield TaggedOutput("dead_letters", LetterBatch(letters))
 
 
 @dataclasses.dataclass
@@ -124,8 +228,12 @@ class Observe(beam.PTransform):
     mapping_version: str
     device_system: str
 
-    def expand(self, groups: PCollection[GroupBatch]) -> PCollection[ObservationBatch]:
+    @no_annotations  # Beam reads no NamedTuple of outputs
+    def expand(self, groups: PCollection[GroupBatch]) -> Observed:
         """Wires the stage."""
-        return groups | beam.ParDo(
-            _ObserveGroups(self.mapping, self.mapping_version, self.device_system)
-        ).with_output_types(ObservationBatch)
+        observe = _ObserveGroups(self.mapping, self.mapping_version, self.device_system)
+        split = groups | "ObserveGroups" >> beam.ParDo(observe).with_output_types(
+            ObservationBatch
+        ).with_outputs("dead_letters", main="observations")
+        letters = split.dead_letters | "OutOfSlots" >> beam.WindowInto(GlobalWindows())
+        return Observed(split.observations, letters)

@@ -19,6 +19,7 @@ KEY = (
     "patient_id",
     "type",
     "occurred_at",
+    "occurred_tick",
     "device_id",
     "value_name",
     "encounter_id",
@@ -28,8 +29,10 @@ KEY = (
 
 _REST = tuple(name for name in schema.MEASUREMENT.names if name not in KEY)
 
+_BY_KEY = [(name, "ascending") for name in KEY]
+
 _ORDER = [
-    *((name, "ascending") for name in KEY),
+    *_BY_KEY,
     # The later ingested version wins, then the greater text. The remaining columns
     # only make the rule total; the stored row wins against its exact copy.
     ("_ingested_at", "descending"),
@@ -62,11 +65,14 @@ class ReadingRow(NamedTuple):
     device_identifier: str
     encounter_id: str | None
     correlation_id: str | None
+    record_id: str | None
     occurred_at: int
+    occurred_tick: int
     ended_at: int | None
-    utc_offset_minutes: int
+    utc_offset_minutes: int | None
     value: float | None
     value_text: str | None
+    flag: str | None
     ingested_at: int | None
     source: str
 
@@ -114,15 +120,14 @@ def to_record_batch(
             columns[name] = pa.array(values, pa.int64()).cast(kind)
         else:
             columns[name] = pa.array(values, kind)
-    offsets = np.asarray(lists["utc_offset_minutes"], np.int64)
+    # A civil date has no offset: its midnight is as if in UTC.
+    offsets = columns["utc_offset_minutes"].fill_null(0).to_numpy().astype(np.int64)
     wall = np.asarray(lists["occurred_at"], np.int64) + offsets * MINUTE
     columns["local_date"] = pa.array((wall // DAY).astype(np.int32)).cast(pa.date32())
-    nothing = pa.nulls(len(rows), pa.string())
     version = pa.array([mapping_version], pa.string())
     columns["mapping_version"] = pa.DictionaryArray.from_arrays(
         pa.array(np.zeros(len(rows), np.int32)), version
     )
-    columns["flag"] = nothing
     return pa.RecordBatch.from_arrays(
         [columns[name] for name in schema.MEASUREMENT.names],
         names=schema.MEASUREMENT.names,
@@ -169,6 +174,28 @@ def upsert(stored: pa.Table, incoming: pa.Table) -> Upserted:
     )
 
 
+def groups_of(
+    tables: Iterable[pa.Table], ids: pa.Array
+) -> tuple[pa.Table, tuple[int, ...]]:
+    """All readings of some Observations, out of several tables.
+
+    Args:
+        tables: columns of `schema.MEASUREMENT`; no reading stands in two of them.
+        ids: of the Observations.
+
+    Returns:
+        Their readings, one Observation after the other, by time within, and the first
+        row of each.
+    """
+    parts = [_rows_of(table, ids) for table in tables]
+    return _groups(pa.concat_tables(parts).sort_by(_BY_KEY), ids)
+
+
+def _rows_of(table: pa.Table, ids: pa.Array) -> pa.Table:
+    wanted = pc.is_in(table["observation_id"], value_set=ids)
+    return table if pc.all(wanted).as_py() else table.filter(wanted)
+
+
 def _first_of_each(keys: pa.Table) -> np.ndarray:
     """For sorted keys: True where a row differs from the one before."""
     differs = np.zeros(keys.num_rows, bool)
@@ -189,8 +216,7 @@ def _first_of_each(keys: pa.Table) -> np.ndarray:
 
 def _groups(table: pa.Table, ids: pa.Array) -> tuple[pa.Table, tuple[int, ...]]:
     """The rows of some Observations, one Observation after the other."""
-    is_touched = pc.is_in(table["observation_id"], value_set=ids)
-    touched = table if pc.all(is_touched).as_py() else table.filter(is_touched)
+    touched = _rows_of(table, ids)
     codes = (
         touched["observation_id"]
         .combine_chunks()
