@@ -24,12 +24,15 @@ from pipeline.options import (
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
+    add_rule_flags,
     resolve_inputs,
     resolve_outputs,
+    resolve_rules,
     unknown,
 )
 from pipeline.show import Terminal, print_preview, print_problems
 from transforms.errors import MappingError
+from transforms.rules import Rules
 
 if TYPE_CHECKING:  # annotations should not load Apache Beam
     from transforms.intake import Intake
@@ -90,7 +93,13 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         commands,
         "check",
         "find mistakes in one or both mapping files",
-        "Prints every error and warning with file, line, column and a suggestion.",
+        "Prints every error and warning with file, line, column and a suggestion, and"
+        " names\neach place whose result differs in the Azure MedTech service.",
+    )
+    check.add_argument(
+        "--portable",
+        action="store_true",
+        help="what the Azure MedTech service does not know is an error",
     )
     _add_format(check, "text")
     preview = _command(
@@ -137,6 +146,7 @@ def _command(
         help="folder with device.json, fhir.json and messages.ndjson; flags go before",
     )
     add_mapping_flags(command)
+    add_rule_flags(command)
     return command
 
 
@@ -157,7 +167,9 @@ def check(flags: argparse.Namespace, inputs: Inputs) -> int:
             " --device_mapping or --fhir_mapping"
         )
         raise UsageError(msg)
-    problems = _load(inputs).problems
+    rules = resolve_rules(flags)
+    mappings = _load(inputs, rules)
+    problems = mappings.all_problems(portable=flags.portable, notation=rules.medtech)
     errors = sum(found.severity == "error" for found in problems)
     if flags.format == "jsonl":
         for found in problems:
@@ -168,7 +180,16 @@ def check(flags: argparse.Namespace, inputs: Inputs) -> int:
         warnings = len(problems) - errors
         total = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
         console.print(total, highlight=False)
+        if not rules.medtech and (more := mappings.notations):
+            console.print(_differs(more), highlight=False, soft_wrap=True)
     return 1 if errors else 0
+
+
+def _differs(count: int) -> str:
+    return (
+        f"{_many(count, 'type')} written otherwise by the Azure MedTech service (times"
+        " and ids of instants): `vitalbeam check --compat=medtech` names them"
+    )
 
 
 def _many(count: int, name: str) -> str:
@@ -184,7 +205,7 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
         )
         raise UsageError(msg)
     paths = _paths(inputs)
-    mappings = _load(inputs)
+    mappings = _load(inputs, resolve_rules(flags))
     mappings.raise_errors()
     from pipeline.preview import json_lines
     from pipeline.preview import preview as look
@@ -192,7 +213,7 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
     found = look(
         mappings,
         paths,
-        _intake(flags, mappings.version),
+        _intake(flags, mappings),
         flags.device_identifier_system,
     )
     if flags.format == "jsonl":
@@ -213,7 +234,7 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
         raise UsageError(msg)
     outputs = resolve_outputs(flags)
     paths = _paths(inputs)
-    mappings = _load(inputs)
+    mappings = _load(inputs, resolve_rules(flags))
     mappings.raise_errors()
     from pipeline.launch import launch
     from pipeline.summary import dead_letters, print_summary
@@ -221,7 +242,7 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
     errors = Terminal(stderr=True)
     print_problems(errors, mappings.problems)
     started = time.monotonic()
-    intake = _intake(flags, mappings.version)
+    intake = _intake(flags, mappings)
     counts = launch(flags, beam_flags, mappings, intake, outputs, paths)
     print_summary(Terminal(), counts, outputs, time.monotonic() - started)
     return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
@@ -253,22 +274,26 @@ def _paths(inputs: Inputs) -> list[str]:
 _NO_FILES = ("kafka://", "pubsub://", "http://", "https://")
 
 
-def _load(inputs: Inputs) -> Mappings:
+def _load(inputs: Inputs, rules: Rules) -> Mappings:
     try:
-        return load_mappings(inputs.device_mapping, inputs.fhir_mapping)
+        return load_mappings(inputs.device_mapping, inputs.fhir_mapping, rules)
     except OSError as error:
         msg = f"a mapping file cannot be read: {error}"
         raise UsageError(msg) from error
 
 
-def _intake(flags: argparse.Namespace, version: str) -> "Intake":
+def _intake(flags: argparse.Namespace, mappings: Mappings) -> "Intake":
     from transforms.intake import Intake
 
     if flags.max_message_bytes < 1:
         msg = "--max_message_bytes must be positive"
         raise UsageError(msg)
     return Intake(
-        flags.envelope, flags.max_message_bytes, flags.report_unmatched, version
+        flags.envelope,
+        flags.max_message_bytes,
+        flags.report_unmatched,
+        mappings.version,
+        mappings.rules.medtech,
     )
 
 

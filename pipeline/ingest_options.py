@@ -14,6 +14,7 @@ from pipeline.options import (
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
+    add_rule_flags,
     unknown,
 )
 
@@ -27,6 +28,7 @@ class IngestOptions(PipelineOptions):
     @classmethod
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         add_mapping_flags(parser)
+        add_rule_flags(parser)
         add_message_flags(parser)
         add_output_flags(parser)
 

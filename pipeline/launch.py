@@ -80,7 +80,9 @@ def _job(
             msg = f"cannot write to {folder.uri}: {reason}"
             raise UsageError(msg) from error
     try:
-        shards = claim(parquet, flags.shards, mappings.fhir.periods)
+        shards = claim(
+            parquet, flags.shards, mappings.fhir.periods, mappings.fhir.rules.tag
+        )
     except LayoutError as error:
         raise UsageError(str(error)) from error
     return Ingest(

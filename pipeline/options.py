@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from transforms.rules import Rules, zone_of
+
 DEVICE_MAPPING = "device.json"
 FHIR_MAPPING = "fhir.json"
 MESSAGES = (
@@ -54,6 +56,38 @@ def add_mapping_flags(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="FHIR mapping (CollectionFhir): what Observation the values become",
     )
+
+
+def add_rule_flags(parser: argparse._ActionsContainer) -> None:
+    """How the mapping files are read."""
+    parser.add_argument(
+        "--compat",
+        choices=["medtech"],
+        help="results as the Azure MedTech service's open-source code has them, where"
+        " ours are more exact: ids to the second, effectivePeriod for instants, whole"
+        " division, ... (default: ours; `check` names each place that differs)",
+    )
+    parser.add_argument(
+        "--zoneless_time",
+        metavar="POLICY",
+        default="reject",
+        help="what a time without a zone is: reject (a dead letter), utc, or an IANA"
+        " zone like Europe/Paris (default %(default)s; with --compat=medtech utc)",
+    )
+
+
+def resolve_rules(flags: argparse.Namespace) -> Rules:
+    """How the mapping files are read.
+
+    Raises:
+        UsageError: the policy for zone-less times is none.
+    """
+    try:
+        zone_of(flags.zoneless_time)
+    except ValueError as error:
+        msg = f"--zoneless_time: {error}"
+        raise UsageError(msg) from error
+    return Rules(flags.compat == "medtech", flags.zoneless_time)
 
 
 def add_message_flags(parser: argparse._ActionsContainer) -> None:

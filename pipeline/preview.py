@@ -3,7 +3,7 @@
 All messages are held in memory: preview is for samples.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -14,7 +14,7 @@ from transforms.dead_letters import measurement_document
 from transforms.group import SlotCollector
 from transforms.identify import identify
 from transforms.intake import Intake
-from transforms.model import DeadLetter, GroupBatch, Measurement
+from transforms.model import DeadLetter, GroupBatch, Measurement, ObservationBatch
 from transforms.normalize import normalize
 from transforms.observe import Observer
 from transforms.readings import to_table, upsert
@@ -31,9 +31,14 @@ class Preview(NamedTuple):
     unmatched: int
     measurements: list[Measurement]
     """In input order."""
-    resources: list[dict[str, Any]]
-    """Patients, Devices, then Observations by effective start and id."""
+    lines: list[bytes]
+    """Patients, Devices, then Observations by effective start and id, as JSON."""
     dead_letters: list[DeadLetter]
+
+    @property
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources parsed; their numbers may lose digits by that."""
+        return [orjson.loads(line) for line in self.lines]
 
 
 def preview(
@@ -70,41 +75,44 @@ def preview(
             )
             letters += lost
             letters += collector.add(known)
-    resources = (
-        [] if collector is None else _observe(collector, mappings, device_system)
-    )
-    return Preview(messages, unmatched, measurements, resources, letters)
+    lines: list[bytes] = []
+    if collector is not None:
+        lines, withdrawn = _observe(collector, mappings, device_system)
+        letters += withdrawn
+    return Preview(messages, unmatched, measurements, lines, letters)
 
 
 def _observe(
     collector: SlotCollector, mappings: Mappings, device_system: str
-) -> list[dict[str, Any]]:
+) -> tuple[list[bytes], list[DeadLetter]]:
     if mappings.fhir is None:
-        return []
+        return [], []
     observer = Observer(mappings.fhir, mappings.version, device_system)
     shells: dict[tuple[str, str], bytes] = {}
     observations: list[tuple[int, str, bytes]] = []
+    letters: list[DeadLetter] = []
     nothing = MEASUREMENT.empty_table()
     for shard, slot, readings in collector.drain():
         done = upsert(nothing, to_table([readings]))
-        batch = observer.observe(GroupBatch(slot, shard, done.touched, done.starts))
-        starts = _starts(batch.rows)
-        observations += [
-            (starts[resource_id], resource_id, resource)
-            for resource_id, resource in zip(batch.ids, batch.resources, strict=True)
-        ]
-        for key, shell in batch.shells.items():
-            shells[key] = merge_shells(shells.get(key), shell)
+        batches, lost = observer.observe(
+            GroupBatch(slot, shard, done.touched, done.starts)
+        )
+        letters += lost
+        for batch in batches:
+            observations += _by_start(batch)
+            for key, shell in batch.shells.items():
+                shells[key] = merge_shells(shells.get(key), shell)
     first = sorted(shells, key=lambda key: (key[0] != "Patient", key[1]))
     ordered = [*(shells[key] for key in first), *(o[2] for o in sorted(observations))]
-    return [orjson.loads(resource) for resource in ordered]
+    return ordered, letters
 
 
-def _starts(rows: Any) -> dict[str, int]:
-    ids = rows["observation_id"].to_pylist()
-    return dict(
-        zip(ids, rows["effective_start"].cast("int64").to_pylist(), strict=True)
-    )
+def _by_start(batch: ObservationBatch) -> Iterator[tuple[int, str, bytes]]:
+    starts = batch.rows["effective_start"].cast("int64").to_pylist()
+    ids = batch.rows["observation_id"].to_pylist()
+    start_of = dict(zip(ids, starts, strict=True))
+    for resource_id, resource in zip(batch.ids, batch.resources, strict=True):
+        yield start_of[resource_id], resource_id, resource
 
 
 def json_lines(found: Preview) -> Iterable[bytes]:
@@ -113,7 +121,8 @@ def json_lines(found: Preview) -> Iterable[bytes]:
         document = measurement_document(measurement)
         head = {"kind": "measurement", "source": measurement.source}
         yield orjson.dumps({**head, **document})
-    for resource in found.resources:
-        yield orjson.dumps({"kind": "resource", "resource": resource})
+    for resource in found.lines:
+        # As it would be written: parsing would lose digits of its numbers.
+        yield b'{"kind":"resource","resource":' + resource + b"}"
     for letter in found.dead_letters:
         yield orjson.dumps({"kind": "dead_letter", **letter._asdict()})

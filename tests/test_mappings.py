@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.mappings import load_mappings
 from transforms.errors import MappingError, Problem
+from transforms.rules import MEDTECH, USUAL, Rules
 
 VITAL_MONITOR = Path(__file__).parent.parent / "templates" / "vital-monitor"
 DEVICE, FHIR = VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json"
@@ -85,32 +86,113 @@ def test_what_is_produced_but_never_mapped_is_a_warning(write):
     )
     fhir = write("fhir.json", "CollectionFhir", fhir_template("hr", "hr"))
     mappings = load_mappings(device, fhir)
-    lines = device.read_text().splitlines()
-    first, second = (
-        number for number, line in enumerate(lines, 1) if line == '   "template": {'
-    )
     code = "TemplateNotFoundException"
     assert mappings.problems == (
         Problem(
             "warning",
             code,
             str(device),
-            first,
-            1,
-            "The value [quality] of type [hr] is not used by its FHIR template",
+            *place(device, '{\n      "valueName": "quality"'),
+            "The value [quality] in Device Mapping [hr] is not represented within the"
+            " Fhir Template",
             "it is stored as a reading, but no Observation shows it",
         ),
         Problem(
             "warning",
             code,
             str(device),
-            second,
-            1,
-            "No matching FHIR template exists for type [steps]",
+            *place(device, '{\n    "typeName": "steps"'),
+            "No matching Fhir Template exists for Device Mapping [steps]",
             "its measurements would become dead letters: add a CodeValueFhir",
         ),
     )
     mappings.raise_errors()
+
+
+def place(path, text):
+    """Line and column of a text in a file."""
+    before = path.read_text().partition(text)[0]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def test_what_is_mapped_but_never_produced_is_a_warning(write):
+    device = write("device.json", "CollectionContent", device_template("hr", "HR"))
+    fhir = write(
+        "fhir.json",
+        "CollectionFhir",
+        fhir_template("hr", "hr"),
+        fhir_template("heartRate", "x"),
+    )
+    problems = load_mappings(device, fhir).problems
+    code = "UnreachableTemplate"
+    assert problems[1:] == (
+        Problem(
+            "warning",
+            code,
+            str(fhir),
+            *place(fhir, '{\n     "valueType"'),
+            "no device template of type [hr] produces the value [hr]",
+            "did you mean HR?",
+        ),
+        Problem(
+            "warning",
+            code,
+            str(fhir),
+            *place(fhir, '{\n    "typeName": "heartRate"'),
+            "no device template produces the type [heartRate]",
+            "remove it, or add a template",
+        ),
+    )
+
+
+def test_rules_are_part_of_the_version():
+    versions = {
+        load_mappings(DEVICE, FHIR, rules).version
+        for rules in (USUAL, MEDTECH, Rules(zoneless="utc"))
+    }
+    assert len(versions) == 3
+
+
+def ours(type_name):
+    template = device_template(type_name, type_name)
+    template["template"]["when"] = "$.Properties.source"
+    return template
+
+
+def test_what_medtech_does_not_know_is_an_error_of_portable_files(write):
+    device = write("d.json", "CollectionContent", ours("hr"))
+    fhir = write("f.json", "CollectionFhir", fhir_template("hr", "hr"))
+    mappings = load_mappings(device, fhir)
+    assert mappings.all_problems(portable=False, notation=False) == ()
+    (found,) = mappings.all_problems(portable=True, notation=False)
+    assert found == Problem(
+        "error",
+        "NotPortable",
+        str(device),
+        *place(device, '"when"'),
+        "the Azure MedTech service does not know the key when",
+        "leave it out of files that must run there too",
+    )
+
+
+def test_places_that_differ_in_medtech_are_named(write):
+    template = device_template("hr", "hr")
+    template["template"]["typeMatchExpression"] = "$..[?(@a && @b || @c)]"
+    device = write("d.json", "CollectionContent", template)
+    fhir = write("f.json", "CollectionFhir", fhir_template("hr", "hr"))
+    mappings = load_mappings(device, fhir)
+    assert mappings.problems == ()
+    (found,) = mappings.all_problems(portable=False, notation=False)
+    line, column = place(device, "|| @c")
+    assert (found.code, found.severity, found.line, found.column) == (
+        "DiffersInMedTech",
+        "warning",
+        line,
+        column,
+    )
+    every = mappings.all_problems(portable=False, notation=True)
+    assert [problem.file for problem in every] == [str(device), str(fhir)]
+    assert mappings.notations == 1
 
 
 def test_findings_come_in_the_order_of_file_and_line(write):
@@ -121,10 +203,11 @@ def test_findings_come_in_the_order_of_file_and_line(write):
     )
     wrong = fhir_template("hr", "hr")
     wrong["template"]["unknownKey"] = 1
+    wrong["template"]["value"]["valueType"] = "Strin"
     fhir = write("a.json", "CollectionFhir", wrong)
     problems = load_mappings(device, fhir).problems
     found = [(Path(problem.file).name, problem.severity) for problem in problems]
-    assert found == [("z.json", "warning"), ("z.json", "error"), ("a.json", "error")]
+    assert found == [("z.json", "error"), ("a.json", "error"), ("a.json", "error")]
     places = [(problem.file, problem.line, problem.column) for problem in problems]
     assert places == sorted(places, key=lambda place: (place[0] != str(device), *place))
 
