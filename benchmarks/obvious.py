@@ -319,6 +319,7 @@ def measurement_rows(
                 "code": coding["code"],
                 "code_display": coding["display"],
                 "occurred_at": measurement.time,
+                "occurred_tick": 0,
                 "utc_offset_minutes": offset // timedelta(minutes=1),
                 "local_date": measurement.time.date(),
                 "value": number,

@@ -432,6 +432,7 @@ class DayFiles:
                 mould.measurement_columns(value),
                 observation_id=ids,
                 occurred_at=instants,
+                occurred_tick=[0] * len(instants),
                 utc_offset_minutes=offsets,
                 local_date=dates,
                 value=numbers,
