@@ -106,6 +106,8 @@ LATER = "2026-10-04T07:12:31.0000001Z"
         (Z, "2026-10-04T07:12:31", EQUAL),
         (Z, "2026-10-04", GREATER),
         (Z, "2026-10-04 07:12:30", GREATER),
+        (Z, "10/04/2026 07:12:31", EQUAL),
+        (Z, "Sun, 04 Oct 2026 07:12:32 GMT", LESS),
         (Z, None, GREATER),
         (None, Z, LESS),
         (Z, "high", FAILS),
