@@ -187,8 +187,8 @@ def check(flags: argparse.Namespace, inputs: Inputs) -> int:
 
 def _differs(count: int) -> str:
     return (
-        f"{_many(count, 'type')} written otherwise by the Azure MedTech service (times"
-        " and ids of instants): `vitalbeam check --compat=medtech` names them"
+        "The Azure MedTech service writes times and ids of instants otherwise, of"
+        f" {_many(count, 'type')}: `vitalbeam check --compat=medtech` names them"
     )
 
 

@@ -229,7 +229,7 @@ walks = st.builds(
 
 
 @pytest.mark.parametrize("text", [FHIR, DAILY])
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), shuffle=st.randoms(use_true_random=False))
 def test_batches_order_and_repeats_do_not_matter(tmp_path_factory, text, data, shuffle):
     mapping = FhirMapping.from_json(text, rules=MEDTECH)

@@ -221,7 +221,7 @@ steps = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_batches_order_and_repeats_do_not_matter(tmp_path_factory, found, shuffle):
     root = tmp_path_factory.mktemp("laws")

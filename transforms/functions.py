@@ -36,7 +36,9 @@ EXTENSIONS = frozenset(
 )
 """Functions that MedTech does not know."""
 
-# Written so that a long text that is no number is found out in one pass.
+_LONGEST_NUMBER = 1000
+"""Characters: a longer text is no number."""
+
 _NUMBER_TEXT = re.compile(
     r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII
 )
@@ -121,7 +123,9 @@ class MappingFunctions(functions.Functions):
     @functions.signature(_ANY)
     def _func_to_number(self, argument: Any) -> Number | None:
         # Python would read 1_000, nan and the digits of all scripts, too.
-        if isinstance(argument, str) and not _NUMBER_TEXT.fullmatch(argument):
+        if isinstance(argument, str) and (
+            len(argument) > _LONGEST_NUMBER or not _NUMBER_TEXT.fullmatch(argument)
+        ):
             return None
         number: Number | None = super()._func_to_number(argument)
         if isinstance(number, float) and not math.isfinite(number):

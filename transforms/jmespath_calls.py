@@ -204,6 +204,6 @@ _COSTS: dict[str, Callable[[list[Any], Work, int], None]] = {
     **dict.fromkeys(
         ("avg", "insertString", "keys", "length", "merge", "reverse", "sum"), _elements
     ),
-    **dict.fromkeys(("to_number", "values"), _elements),
+    "values": _elements,
     "join": _joined,
 }

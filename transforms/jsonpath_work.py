@@ -7,7 +7,7 @@ expression that is not simple is watched by the clock.
 from transforms.evaluation import WorkError
 from transforms.jsonpath_regex import Pattern, quick_limit
 
-MOST_STEPS = 10_000_000
+MOST_STEPS = 5_000_000
 """Nodes visited and pairs compared by one evaluation: some seconds."""
 _MOST_SECONDS = 0.5
 """Of slow searches that were given up; they are repeated with ten times the limit."""
