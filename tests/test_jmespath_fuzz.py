@@ -1,6 +1,7 @@
 """Whatever the expression and the document: an answer, or an error of ours."""
 
 import jmespath
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
@@ -125,6 +126,7 @@ DOCUMENTS = st.recursive(
 ).map(lambda body: {"a": body, "b": [body, {"a": 1}], "Body": body, "matchedToken": 7})
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
 @given(st.text() | st.text("ab.[]*?@&|!=<>()`'\"{},: 01-\\"), st.booleans())
 def test_any_text_is_an_expression_or_an_error_with_a_place(text, medtech):
     try:
@@ -158,11 +160,9 @@ def test_the_usual_results_are_those_of_the_library(text, document):
         expected = jmespath.search(text, document, options=options)
     except (JmesPathError, JMESPathError, TypeError, ValueError, ArithmeticError):
         return
-    try:
-        found = expression.find(document)
-    except EvaluationError:
-        return
-    if not expression.projects:
-        assert found == ([] if expected is None else [expected])
-    elif found and [found] != [expected] and found != [expected]:
-        raise AssertionError((found, expected))
+    one_match = [] if expected is None else [expected]
+    if expression.projects and type(expected) is list:
+        # Which of the two is right shows in test_jmespath_expression.py.
+        assert expression.find(document) in (one_match, expected)
+    else:
+        assert expression.find(document) == one_match

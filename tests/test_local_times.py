@@ -19,6 +19,8 @@ from transforms.local_times import (
 from transforms.time_formats import FormatError, time_format
 from transforms.time_zones import ZoneError, close_zone, zone_named
 
+day = datetime.datetime.fromisoformat
+
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
 
 
@@ -116,7 +118,7 @@ def test_a_zone_like_one_that_is_known():
 
 
 @given(
-    st.datetimes(datetime.datetime(1950, 1, 1), datetime.datetime(2100, 1, 1)),
+    st.datetimes(day("1950-01-01"), day("2100-01-01")),
     st.sampled_from([BERLIN, NEW_YORK, "Australia/Lord_Howe", "Asia/Kolkata", "Z"]),
 )
 def test_instants_are_those_of_python(local, zone):
@@ -153,7 +155,7 @@ def test_instants_are_those_of_python(local, zone):
         ("04 10 69 UTC", "%d %m %y %Z", None, "2069-10-04T00:00:00Z"),
         (
             "04 10 70 UTC",
-            "%D" if False else "%d %m %y %Z",
+            "%d %m %y %Z",
             None,
             "1970-10-04T00:00:00Z",
         ),
@@ -246,7 +248,8 @@ def test_a_text_that_a_format_does_not_fit(text, form, complaint):
         ("yyyy-MM", "names no day"),
         ("%Y-%m-%d %Q", "unknown % code"),
         ("%Y-%m-%d %", "unknown % code"),
-        ("yyyy-MM-dd yy", None),
+        ("yyyy-MM-dd yy", "names something twice"),
+        ("yyyy-MM-dd MMM", "names something twice"),
         ("yyyy-MM-dd dd", "names something twice"),
         ("yyyy-MM-dd HH hh", "names something twice"),
         ("yyyyy-MM-dd", "unknown sequence of letters"),
@@ -257,8 +260,6 @@ def test_a_text_that_a_format_does_not_fit(text, form, complaint):
     ],
 )
 def test_what_is_no_format(form, complaint):
-    if complaint is None:
-        complaint = "names something twice"
     with pytest.raises(FormatError, match=complaint):
         time_format(form)
 
@@ -274,7 +275,7 @@ def test_any_text_is_a_format_or_an_error(form):
 
 
 @given(
-    st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2069, 12, 31)),
+    st.datetimes(day("1970-01-01"), day("2069-12-31")),
     st.sampled_from(
         [
             "%Y-%m-%d %H:%M:%S.%f",
@@ -314,18 +315,18 @@ def test_parts_of_a_date(parts, date):
         ((2026, 2, 29), "no such day in the calendar"),
         ((2026, 13, 1), "no such day in the calendar"),
         ((0, 1, 1), "no such day in the calendar"),
-        ((10000, 1, 1), "not a date of the form YYYY-MM-DD"),
-        ((2026, -1, 1), "not a date of the form YYYY-MM-DD"),
+        ((10000, 1, 1), "no such day in the calendar"),
+        ((2026, -1, 1), "no such day in the calendar"),
         ((2026, 10, None), "the day is no whole number"),
         ((2026, 10.5, 1), "the month is no whole number"),
         ((True, 10, 1), "the year is no whole number"),
         (("MMXXVI", 10, 1), "the year is no whole number"),
         ((2026, {}, []), "the month is no whole number"),
-        ((10**5000, 1, 1), None),
+        ((10**5000, 1, 1), "no such day in the calendar"),
     ],
 )
 def test_parts_of_no_date(parts, complaint):
-    with pytest.raises(ValueError, match=complaint):
+    with pytest.raises(InstantError, match=complaint):
         date_from_parts(*parts)
 
 

@@ -40,6 +40,9 @@ class MultipleTokensError(EvaluationError):
             "the expression finds several tokens where one is wanted", text
         )
 
+    def __reduce__(self) -> tuple[type["MultipleTokensError"], tuple[str]]:
+        return MultipleTokensError, (self.text,)
+
 
 class WorkError(EvaluationError):
     """An expression would take unbounded time or memory on the data it met."""

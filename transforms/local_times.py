@@ -139,6 +139,9 @@ def date_from_parts(year: Any, month: Any, day: Any) -> str:
         _whole(part, name)
         for part, name in ((year, "year"), (month, "month"), (day, "day"))
     ]
+    if not all(0 < number <= 9999 for number in numbers):
+        msg = "no such day in the calendar"
+        raise InstantError(msg)
     date = "{:04}-{:02}-{:02}".format(*numbers)
     parse_date(date)
     return date

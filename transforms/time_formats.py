@@ -138,7 +138,8 @@ def _check_fields(fields: list[str]) -> None:
         if not wanted & found:
             msg = f"the format names no {named}"
             raise FormatError(msg)
-    if len(found) < len(fields) or {"hour", "half_hour"} <= found:
+    twice = ({"year", "short_year"}, {"month", "month_name"}, {"hour", "half_hour"})
+    if len(found) < len(fields) or any(pair <= found for pair in twice):
         msg = "the format names something twice"
         raise FormatError(msg)
 
