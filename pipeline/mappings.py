@@ -67,14 +67,13 @@ def load_mappings(
     problems: list[Problem] = []
     digest = hashlib.sha256(rules.tag.encode())
     device_mapping = fhir_mapping = None
-    # What a broken template would produce or map nobody knows.
-    complete = {"device": False, "fhir": False}
+    broken: set[str] = set()
     if device is not None:
         text = _read(device, problems)
         digest.update(text.encode())
         device_mapping, findings = load_device_mapping(text, str(device), rules)
         problems += findings.problems
-        complete["device"] = not findings.errors
+        broken |= {found.file for found in findings.errors}
     digest.update(b"\0")
     if fhir is not None:
         text = _read(fhir, problems)
@@ -82,11 +81,12 @@ def load_mappings(
         fhir_mapping, findings = load_fhir_mapping(text, str(fhir), rules)
         problems += findings.problems
         problems += invalid_templates(fhir_mapping)
-        complete["fhir"] = not findings.errors
+        broken |= {found.file for found in findings.errors}
     if device_mapping is not None and fhir_mapping is not None:
-        if complete["fhir"]:
+        # What a broken template would map or produce nobody knows.
+        if fhir_mapping.file not in broken:
             problems += _unmapped(device_mapping, fhir_mapping)
-        if complete["device"]:
+        if device_mapping.file not in broken:
             problems += _unproduced(device_mapping, fhir_mapping)
     version = digest.hexdigest()[:16]
     ordered = _in_order(problems, device_mapping, fhir_mapping)

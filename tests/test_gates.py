@@ -38,6 +38,19 @@ def test_gates_of_jsonpath(path, gates):
 
 
 @pytest.mark.parametrize(
+    ("path", "gates"),
+    [
+        ("$..[?(@.v > 5 && @.type == 'hr')]", set()),
+        ("$.list[?(@[?(@.v > 5)])]", set()),
+        ("$..[?(@.type == 'hr' && @.v)]", {"type", "hr", "v"}),
+        ("$..[?(@a && @b || @c)]", {"a"}),
+    ],
+)
+def test_with_medtech_no_gate_hides_a_filter_that_fails(path, gates):
+    assert gates_of(compile_path(path, medtech=True), None) == quoted(gates)
+
+
+@pytest.mark.parametrize(
     ("expression", "gates"),
     [
         ("Body[?heartRate]", {"heartRate"}),

@@ -12,8 +12,7 @@ from typing import Any
 from transforms.date_token import DateToken
 from transforms.evaluation import MISSING, Missing
 from transforms.jmespath_work import Work, spend_size, spend_text
-
-_TOLERANCE = 2.2204460492503131e-16
+from transforms.jsonpath_values import close
 
 
 def text_of(token: Any) -> Any:
@@ -39,8 +38,7 @@ def same_in_dotnet(left: Any, right: Any) -> bool:
     if kind is list:
         return len(left) == len(right) and all(map(same_in_dotnet, left, right))
     if kind is float:
-        margin = (abs(left) + abs(right) + 10) * _TOLERANCE
-        return bool(left == right or -margin < left - right < margin)
+        return close(left, right)
     if kind is DateToken:
         return bool((left.instant, left.tick) == (right.instant, right.tick))
     return bool(left == right)

@@ -17,7 +17,7 @@ from transforms.conversions import ConversionError, to_medtech_text
 from transforms.date_token import DateToken
 from transforms.dotnet_comparisons import ordinal, same_in_dotnet, text_of
 from transforms.dotnet_numbers import INT_BITS, LONG_BITS, integer
-from transforms.functions import MappingFunctions, instant_of, named
+from transforms.functions import MappingFunctions, named
 from transforms.jmespath_values import FunctionError
 
 
@@ -53,6 +53,12 @@ _ORDERED = {"types": ["array-number", "array-string"]}
 class MedTechFunctions(MappingFunctions):
     """The functions with `--compat=medtech`."""
 
+    arithmetic = dotnet_numbers
+
+    def moment(self, instant: int) -> DateToken:
+        """Not a text, but what the JSON reader makes of one."""
+        return DateToken(instant, 0, "Z")
+
     @functions.signature(_NUMBER)
     def _func_abs(self, number: Number) -> Number:
         return named("abs", dotnet_numbers.absolute, number)
@@ -76,42 +82,12 @@ class MedTechFunctions(MappingFunctions):
     def _func_floor(self, number: Number) -> int:
         return named("floor", integer, number, LONG_BITS, math.floor)
 
-    @functions.signature(_NUMBER, _NUMBER)
-    def _func_add(self, left: Number, right: Number) -> Number:
-        return named("add", dotnet_numbers.add, left, right)
-
-    @functions.signature(_NUMBER, _NUMBER)
-    def _func_subtract(self, left: Number, right: Number) -> Number:
-        return named("subtract", dotnet_numbers.subtract, left, right)
-
-    @functions.signature(_NUMBER, _NUMBER)
-    def _func_multiply(self, left: Number, right: Number) -> Number:
-        return named("multiply", dotnet_numbers.multiply, left, right)
-
-    @functions.signature(_NUMBER, _NUMBER)
-    def _func_divide(self, left: Number, right: Number) -> Number:
-        return named("divide", dotnet_numbers.divide, left, right)
-
-    @functions.signature(_NUMBER, _NUMBER)
-    def _func_pow(self, base: Number, exponent: Number) -> Number:
-        return named("pow", dotnet_numbers.power, base, exponent)
-
     @functions.signature(_STRING, _STRING, _NUMBER)
     def _func_insertString(self, original: Any, insert: Any, at: Number) -> str:  # noqa: N802
         if type(original) is DateToken or type(insert) is DateToken:
             msg = "insertString: wants string, got a date that stood there as a string"
             raise FunctionError(msg)
         return super()._func_insertString(original, insert, at)
-
-    @functions.signature(_NUMBER)
-    def _func_fromUnixTimestamp(self, seconds: Number) -> Any:  # noqa: N802
-        instant = instant_of("fromUnixTimestamp", seconds, 1_000_000)
-        return DateToken(instant, 0, "Z")
-
-    @functions.signature(_NUMBER)
-    def _func_fromUnixTimestampMs(self, milliseconds: Number) -> Any:  # noqa: N802
-        instant = instant_of("fromUnixTimestampMs", milliseconds, 1_000)
-        return DateToken(instant, 0, "Z")
 
     @functions.signature(_ANY)
     def _func_to_number(self, argument: Any) -> Number | None:

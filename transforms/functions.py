@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeVar
 
 from jmespath import functions
@@ -120,6 +121,13 @@ class MappingFunctions(functions.Functions):
     as it is, hence the camelCase.
     """
 
+    arithmetic: ModuleType = arithmetic
+    """Has `add`, `subtract`, `multiply`, `divide` and `power`."""
+
+    def moment(self, instant: int) -> Any:
+        """What stands for an instant."""
+        return iso_instant(instant)
+
     @functions.signature(_ANY)
     def _func_to_number(self, argument: Any) -> Number | None:
         # Python would read 1_000, nan and the digits of all scripts, too.
@@ -163,23 +171,23 @@ class MappingFunctions(functions.Functions):
 
     @functions.signature(_NUMBER, _NUMBER)
     def _func_add(self, left: Number, right: Number) -> Number:
-        return named("add", arithmetic.add, left, right)
+        return named("add", self.arithmetic.add, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
     def _func_subtract(self, left: Number, right: Number) -> Number:
-        return named("subtract", arithmetic.subtract, left, right)
+        return named("subtract", self.arithmetic.subtract, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
     def _func_multiply(self, left: Number, right: Number) -> Number:
-        return named("multiply", arithmetic.multiply, left, right)
+        return named("multiply", self.arithmetic.multiply, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
     def _func_divide(self, left: Number, right: Number) -> Number:
-        return named("divide", arithmetic.divide, left, right)
+        return named("divide", self.arithmetic.divide, left, right)
 
     @functions.signature(_NUMBER, _NUMBER)
     def _func_pow(self, base: Number, exponent: Number) -> Number:
-        return named("pow", arithmetic.power, base, exponent)
+        return named("pow", self.arithmetic.power, base, exponent)
 
     @functions.signature(_STRING, _STRING, _NUMBER)
     def _func_insertString(self, original: str, insert: str, at: Number) -> str:  # noqa: N802
@@ -190,11 +198,11 @@ class MappingFunctions(functions.Functions):
 
     @functions.signature(_NUMBER)
     def _func_fromUnixTimestamp(self, seconds: Number) -> Any:  # noqa: N802
-        return iso_instant(instant_of("fromUnixTimestamp", seconds, 1_000_000))
+        return self.moment(instant_of("fromUnixTimestamp", seconds, 1_000_000))
 
     @functions.signature(_NUMBER)
     def _func_fromUnixTimestampMs(self, milliseconds: Number) -> Any:  # noqa: N802
-        return iso_instant(instant_of("fromUnixTimestampMs", milliseconds, 1_000))
+        return self.moment(instant_of("fromUnixTimestampMs", milliseconds, 1_000))
 
     @functions.signature({"types": ["string", "number"]}, _ZONE)
     def _func_toUtc(self, local: Any, zone: Any) -> str:  # noqa: N802

@@ -13,15 +13,8 @@ import jmespath
 
 from transforms.jmespath_expression import JmesPath
 from transforms.jsonpath import JsonPath
-from transforms.jsonpath_syntax import (
-    Comparison,
-    Exists,
-    Filter,
-    Literal,
-    Names,
-    Path,
-    parse,
-)
+from transforms.jsonpath_syntax import parse
+from transforms.jsonpath_traits import orders, required_names, required_texts
 
 Quoted = frozenset[str]
 """Names and texts without which an expression finds nothing."""
@@ -53,7 +46,11 @@ def gates_of(
 
 def _of_expression(expression: JsonPath | JmesPath, gates: "_Gates") -> Quoted:
     if isinstance(expression, JsonPath):
-        return _of_path(parse(expression.text))
+        path = parse(expression.text, medtech=expression.medtech)
+        # A filter that would have failed must do so, whatever else is missing.
+        if expression.medtech and orders(path):
+            return NOTHING
+        return required_names(path) | required_texts(path)
     return gates(jmespath.compile(expression.text).parsed)
 
 
@@ -64,33 +61,6 @@ def _is_plain(text: str) -> bool:
     # What looks like a time may be compared as a time, however it is written.
     looks_like_time = text[10:11] == "T" and text[:1].isdigit()
     return text.isprintable() and not set(text) & set('"\\/') and not looks_like_time
-
-
-# JSONPath.
-
-
-def _of_path(path: Path) -> Quoted:
-    found = NOTHING
-    for step in path.steps:
-        if isinstance(step, Names) and len(step.names) == 1:
-            found |= {step.names[0]}
-        elif isinstance(step, Filter):
-            condition = step.condition
-            found |= condition.fold([_of_test(test) for test in condition.tests])
-    return found
-
-
-def _of_test(test: Exists | Comparison) -> Quoted:
-    if isinstance(test, Exists):
-        return _of_path(test.path)
-    # A comparison is false when either side finds nothing, so both are required.
-    found = NOTHING
-    for side in (test.left, test.right):
-        if isinstance(side, Path):
-            found |= _of_path(side)
-        elif isinstance(side, Literal) and test.operator in ("==", "==="):
-            found |= {side.value} if isinstance(side.value, str) else NOTHING
-    return found
 
 
 # JMESPath. A node's gates: without one of them it is null or an empty projection, and

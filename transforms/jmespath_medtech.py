@@ -15,7 +15,7 @@ from transforms.evaluation import MISSING
 from transforms.jmespath_calls import Evaluate, Reference, call
 from transforms.jmespath_leaves import LEAVES, leaf
 from transforms.jmespath_syntax import Node, children, projects
-from transforms.jmespath_tree import Projection, flat, weight
+from transforms.jmespath_tree import Projection, both, either, flat, weight
 from transforms.jmespath_values import is_false
 from transforms.jmespath_work import Work, spend
 
@@ -128,30 +128,6 @@ def _pipe(node: Node) -> Evaluate:
     return lambda value, work: after(before(value, work), work)
 
 
-def _or(node: Node) -> Evaluate:
-    left, right = map(compile_medtech_tree, node["children"])
-
-    def either(value: Any, work: Work) -> Any:
-        result = left(value, work)
-        return right(value, work) if _is_false(result) else result
-
-    return either
-
-
-def _and(node: Node) -> Evaluate:
-    left, right = map(compile_medtech_tree, node["children"])
-
-    def both(value: Any, work: Work) -> Any:
-        result = left(value, work)
-        return result if _is_false(result) else right(value, work)
-
-    return both
-
-
-def _is_false(result: Any) -> bool:
-    return result is MISSING or is_false(result)
-
-
 def _not(node: Node) -> Evaluate:
     condition = _compile_value(node["children"][0])
     return lambda value, work: is_false(condition(value, work))
@@ -192,7 +168,7 @@ def _reference(node: Node) -> Evaluate:
 
 
 _COMPILERS: dict[str, Callable[[Node], Evaluate]] = {
-    "and_expression": _and,
+    "and_expression": lambda node: both(*map(compile_medtech_tree, node["children"])),
     "comparator": _comparator,
     "expref": _reference,
     "flatten": _flatten,
@@ -200,6 +176,6 @@ _COMPILERS: dict[str, Callable[[Node], Evaluate]] = {
     "multi_select_dict": _multi_select_dict,
     "multi_select_list": _multi_select_list,
     "not_expression": _not,
-    "or_expression": _or,
+    "or_expression": lambda node: either(*map(compile_medtech_tree, node["children"])),
     "pipe": _pipe,
 }

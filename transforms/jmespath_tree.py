@@ -33,9 +33,9 @@ def compile_tree(root: Node) -> Evaluate:
     if kind in PROJECTIONS:
         return _marked(_compile(root))
     if kind == "or_expression":
-        return _or(*map(compile_tree, below))
+        return either(*map(compile_tree, below))
     if kind == "and_expression":
-        return _and(*map(compile_tree, below))
+        return both(*map(compile_tree, below))
     return _in_turn([*map(_compile, below[:-1]), compile_tree(below[-1])])
 
 
@@ -87,20 +87,24 @@ def _in_turn(steps: list[Evaluate]) -> Evaluate:
     return in_turn
 
 
-def _or(left: Evaluate, right: Evaluate) -> Evaluate:
-    def either(value: Any, work: Work) -> Any:
+def either(left: Evaluate, right: Evaluate) -> Evaluate:
+    """`left || right`."""
+
+    def first_true(value: Any, work: Work) -> Any:
         token = left(value, work)
         return right(value, work) if is_false(token) else token
 
-    return either
+    return first_true
 
 
-def _and(left: Evaluate, right: Evaluate) -> Evaluate:
-    def both(value: Any, work: Work) -> Any:
+def both(left: Evaluate, right: Evaluate) -> Evaluate:
+    """`left && right`."""
+
+    def first_false(value: Any, work: Work) -> Any:
         token = left(value, work)
         return token if is_false(token) else right(value, work)
 
-    return both
+    return first_false
 
 
 def _not(node: Node) -> Evaluate:
@@ -211,7 +215,7 @@ def flat(elements: list[Any], work: Work) -> list[Any]:
 
 
 _COMPILERS: dict[str, Callable[[Node], Evaluate]] = {
-    "and_expression": lambda node: _and(*map(_compile, node["children"])),
+    "and_expression": lambda node: both(*map(_compile, node["children"])),
     "comparator": _comparator,
     "expref": _reference,
     "filter_projection": _filter_projection,
@@ -221,7 +225,7 @@ _COMPILERS: dict[str, Callable[[Node], Evaluate]] = {
     "multi_select_dict": _multi_select_dict,
     "multi_select_list": _multi_select_list,
     "not_expression": _not,
-    "or_expression": lambda node: _or(*map(_compile, node["children"])),
+    "or_expression": lambda node: either(*map(_compile, node["children"])),
     "pipe": _steps,
     "projection": _projection,
     "subexpression": _steps,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from transforms.evaluation import MISSING
+
 
 class FunctionError(ValueError):
     """A function or comparison cannot answer.
@@ -29,5 +31,10 @@ def same(left: Any, right: Any) -> bool:
 
 
 def is_false(token: Any) -> bool:
-    """Whether a condition that a token stands for does not hold: 0 is not false."""
+    """Whether a condition that a token stands for does not hold: 0 is not false.
+
+    `MISSING`, which only MedTech's evaluation tells from null, does not hold either.
+    """
+    if token is MISSING:
+        return True
     return not token and type(token) is not int and type(token) is not float

@@ -1,6 +1,6 @@
 """What can be said of a JSONPath before it meets a document."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from transforms.jsonpath_tree import (
     Comparison,
@@ -8,6 +8,7 @@ from transforms.jsonpath_tree import (
     Filter,
     Indexes,
     Items,
+    Literal,
     Names,
     Path,
     Regex,
@@ -52,19 +53,52 @@ def names(path: Path) -> frozenset[str]:
 
 def required_names(path: Path) -> frozenset[str]:
     """Names of members without which the path finds nothing in a document."""
-    found: set[str] = set()
-    for step in path.steps:
-        if isinstance(step, Names) and len(step.names) == 1:
-            found.add(step.names[0])
-        elif isinstance(step, Filter):
-            tests = [_required_by(test) for test in step.condition.tests]
-            found |= step.condition.fold(tests)
-    return frozenset(found)
+    found = {
+        step.names[0]
+        for step in path.steps
+        if isinstance(step, Names) and len(step.names) == 1
+    }
+    return _required(path, required_names).union(found)
 
 
-def _required_by(test: Exists | Comparison) -> frozenset[str]:
-    # A comparison is false when either side finds nothing, so both are required.
-    return frozenset().union(*map(required_names, _paths(test)))
+def required_texts(path: Path) -> frozenset[str]:
+    """Texts without which the path finds nothing, as `hr` of `@.type == 'hr'`."""
+    return _required(path, required_texts)
+
+
+def _required(
+    path: Path, required_by: Callable[[Path], frozenset[str]]
+) -> frozenset[str]:
+    """What the filters of a path require, given what paths do."""
+
+    def required(test: Exists | Comparison) -> frozenset[str]:
+        # A comparison is false when either side finds nothing, so both are required.
+        found = frozenset[str]().union(*map(required_by, _paths(test)))
+        return found | _equal_text(test) if required_by is required_texts else found
+
+    conditions = (step.condition for step in filters_of(path))
+    return frozenset[str]().union(
+        *(condition.fold([*map(required, condition.tests)]) for condition in conditions)
+    )
+
+
+def _equal_text(test: Exists | Comparison) -> frozenset[str]:
+    """The text that something must equal."""
+    if isinstance(test, Exists) or test.operator not in ("==", "==="):
+        return frozenset()
+    return frozenset(
+        side.value
+        for side in (test.left, test.right)
+        if isinstance(side, Literal) and isinstance(side.value, str)
+    )
+
+
+def orders(path: Path) -> bool:
+    """Whether a filter of a path asks for an order: with MedTech that may fail."""
+    return any(
+        isinstance(test, Comparison) and test.operator in ("<", "<=", ">", ">=")
+        for test in _tests(path)
+    ) or any(map(orders, inner_paths(path)))
 
 
 # Work.

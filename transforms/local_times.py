@@ -38,8 +38,6 @@ _UNITS = {
 }
 """Microseconds, by UCUM's codes (https://ucum.org/ucum) and by English words."""
 
-UNITS = tuple(_UNITS)
-
 _LONGEST = 100
 """Characters of a time."""
 

@@ -7,20 +7,17 @@ precision (https://hl7.org/fhir/R4/datatypes.html#dateTime).
 
 import datetime
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from transforms.date_token import DateToken
 from transforms.dotnet_dates import parse_dotnet
 from transforms.instants import (
-    END_OF_INSTANTS,
-    FIRST_INSTANT,
-    MINUTE,
     InstantError,
     parse_date,
     parse_instant,
     seventh_digit,
 )
+from transforms.time_zones import localized
 
 _UNIX = "wrap it: fromUnixTimestamp(...) for seconds, fromUnixTimestampMs(...)"
 _ISO = "send ISO 8601 with an offset, e.g. 2026-10-04T07:12:31Z"
@@ -115,26 +112,8 @@ def _localized(wall: int, zone: datetime.tzinfo | None, tick: int) -> Moment:
     if zone is None:
         msg = "the time has no zone"
         raise MomentError(msg, _ZONE)
-    # Zones change by whole minutes, and what a minute needs is worth remembering.
-    minute, rest = divmod(wall, MINUTE)
-    shift, offset = _offset(minute, zone)
-    instant = minute * MINUTE - shift + rest
-    if not FIRST_INSTANT <= instant < END_OF_INSTANTS:
-        msg = "the time lies outside the years 1 to 9999"
-        raise MomentError(msg, _ISO)
+    try:
+        instant, offset = localized(wall, zone)
+    except InstantError as error:
+        raise MomentError(str(error), _ISO) from error
     return Moment(instant, offset, tick)
-
-
-@lru_cache(maxsize=100_000)
-def _offset(minute: int, zone: datetime.tzinfo) -> tuple[int, int]:
-    """Microseconds and whole minutes that a zone's wall clock is ahead of UTC.
-
-    Of the two instants of a repeated hour the earlier one counts; a time that the
-    clock jumps over is read as if it had not jumped yet (PEP 495, fold 0).
-    """
-    naive = datetime.datetime(1, 1, 1) + datetime.timedelta(  # noqa: DTZ001
-        minutes=minute - FIRST_INSTANT // MINUTE
-    )
-    ahead = naive.replace(tzinfo=zone).utcoffset() or datetime.timedelta()
-    shift = ahead // datetime.timedelta(microseconds=1)
-    return shift, shift // MINUTE

@@ -6,8 +6,6 @@ Names, spellings and fixed expressions are those of the Azure MedTech service
 
 from typing import NamedTuple
 
-REQUIRED_KEYS = ("typeName", "typeMatchExpression")
-
 KEYS = (
     "typeName",
     "typeMatchExpression",
