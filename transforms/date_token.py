@@ -16,10 +16,11 @@ from transforms.instants import (
     InstantError,
     iso_instant,
     parse_instant,
+    seventh_digit,
 )
 
 _ISO = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d{1,7}|\d{9}(?!\d*[Zz+-])))?"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(?:\d{1,7}|\d{9}(?!\d*[Zz+-])))?"
     r"([Zz]|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
@@ -63,14 +64,13 @@ def date_token(text: str) -> DateToken | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
-    fraction, zone = match.groups()
+    zone = match[1]
     try:
         instant, offset = parse_instant(text)
     except InstantError:
         return None
-    tick = int(fraction[6]) if fraction and len(fraction) > 6 else 0
     kind = "" if zone is None else "Z" if zone in "Zz" else "+00:00"
-    return DateToken(instant, tick, kind, offset or 0)
+    return DateToken(instant, seventh_digit(text), kind, offset or 0)
 
 
 def _unix(text: str) -> DateToken | None:

@@ -8,14 +8,11 @@ https://hl7.org/fhir/R4/observation-definitions.html#Observation.effective_x_
 from collections.abc import Callable
 
 from transforms.fhir_template import CORRELATION, FhirTemplate
-from transforms.instants import MINUTE, iso_date, iso_instant
+from transforms.instants import MINUTE, TICKS, iso_date, iso_instant
 from transforms.observation_value import Reading
 from transforms.reading_group import spokesman
 from transforms.rules import Rules
 from transforms.vital_signs import is_vital_sign
-
-TICKS = 10
-"""Ticks per microsecond."""
 
 SECOND = 1_000_000 * TICKS
 
@@ -98,9 +95,7 @@ def _instant(is_vital: bool) -> Tell:
 
 
 def _bounds(readings: list[Reading]) -> tuple[int, int]:
-    ticks = [
-        reading.occurred_at * TICKS + reading.occurred_tick for reading in readings
-    ]
+    ticks = [reading.ticks for reading in readings]
     return min(ticks), max(ticks)
 
 

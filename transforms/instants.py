@@ -11,6 +11,9 @@ MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
+TICKS = 10
+"""Ticks per microsecond: .NET counts time in 100 ns, and MedTech writes that."""
+
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)

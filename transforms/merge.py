@@ -99,8 +99,7 @@ def _samples(readings: Sequence[Reading]) -> dict[str, Samples]:
         by_name.setdefault(reading.value_name or "", []).append(reading)
     return {
         name: sorted(
-            (reading.occurred_at * 10 + reading.occurred_tick, sample_token(reading))
-            for reading in one_per_instant(found)
+            (reading.ticks, sample_token(reading)) for reading in one_per_instant(found)
         )
         for name, found in by_name.items()
     }

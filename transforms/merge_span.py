@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from transforms.errors import FhirDataMappingError
-from transforms.instants import InstantError, parse_instant, seventh_digit
+from transforms.instants import TICKS, InstantError, parse_instant, seventh_digit
 
 
 class Span(NamedTuple):
@@ -59,7 +59,7 @@ def _ticks(text: str) -> int:
     except InstantError as error:
         msg = "The Observation on the server has a time that is no date-time"
         raise FhirDataMappingError(msg, "correct its effective time") from error
-    return instant * 10 + seventh_digit(text)
+    return instant * TICKS + seventh_digit(text)
 
 
 def _uncut(text: str, other: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from transforms.effective import period_of, teller
 from transforms.fhir_template import CORRELATION, FhirTemplate
-from transforms.instants import id_segment, iso_instant
+from transforms.instants import TICKS, id_segment, iso_instant
 from transforms.observation_value import Reading, concept, to_json
 from transforms.reading_group import (
     encounter_of,
@@ -177,7 +177,7 @@ class Mould:
             self._type,
             *self._code,
         )
-        times = (STATUS, start // 10, last // 10)
+        times = (STATUS, start // TICKS, last // TICKS)
         tail = (issued, self._version)
         # Adding tuples costs half of unpacking them.
         return f"{head}{values}}}".encode(), [

@@ -24,6 +24,7 @@ from transforms.fhir_template import (
     StringValue,
 )
 from transforms.flags import COMPARATORS
+from transforms.instants import TICKS
 from transforms.sampled_data import ABOVE, BELOW, EMPTY, MOST_CELLS, cells_of, encode
 
 ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -48,6 +49,11 @@ class Reading(NamedTuple):
     value_text: str | None
     flag: str | None
     ingested_at: int | None
+
+    @property
+    def ticks(self) -> int:
+        """When it occurred, in 100 ns since 1970."""
+        return self.occurred_at * TICKS + self.occurred_tick
 
 
 class Rendered(NamedTuple):
@@ -172,15 +178,12 @@ def _sampled_data(value: SampledDataValue) -> Render:
         f'"valueSampledData":{{"origin":{origin},"period":{period},"dimensions":1,'
         '"data":"'
     )
-    cell = value.period * 10  # ticks, as start and last are
+    cell = value.period * TICKS  # as start and last are
 
     def render(readings: list[Reading], start: int, last: int) -> Rendered:
         if cells_of(start, last, cell) > MOST_CELLS:
             raise _too_long(value.value_name)
-        samples = (
-            (reading.occurred_at * 10 + reading.occurred_tick, sample_token(reading))
-            for reading in readings
-        )
+        samples = ((reading.ticks, sample_token(reading)) for reading in readings)
         grid = encode(samples, start, last, cell)
         return Rendered(f'{head}{grid}"}}', None, grid)
 

@@ -11,9 +11,10 @@ import orjson
 import pyarrow as pa
 
 from transforms.dead_letters import dead_letter, merge
-from transforms.effective import TICKS, period_of, seven_digits
+from transforms.effective import period_of, seven_digits
 from transforms.errors import RecordError
 from transforms.fhir_template import FhirTemplate
+from transforms.instants import TICKS
 from transforms.model import DeadLetter
 
 
