@@ -70,9 +70,8 @@ def add_rule_flags(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--zoneless_time",
         metavar="POLICY",
-        default="reject",
         help="what a time without a zone is: reject (a dead letter), utc, or an IANA"
-        " zone like Europe/Paris (default %(default)s; with --compat=medtech utc)",
+        " zone like Europe/Paris (default reject; with --compat=medtech utc)",
     )
 
 
@@ -83,7 +82,8 @@ def resolve_rules(flags: argparse.Namespace) -> Rules:
         UsageError: the policy for zone-less times is none.
     """
     try:
-        zone_of(flags.zoneless_time)
+        if flags.zoneless_time is not None:
+            zone_of(flags.zoneless_time)
     except ValueError as error:
         msg = f"--zoneless_time: {error}"
         raise UsageError(msg) from error

@@ -12,7 +12,10 @@ from transforms.rules import MEDTECH, USUAL, Rules, zone_of
     [
         (USUAL, ""),
         (MEDTECH, "medtech"),
+        (Rules(zoneless="reject"), ""),
         (Rules(zoneless="utc"), "zoneless=utc"),
+        (Rules(medtech=True, zoneless="utc"), "medtech"),
+        (Rules(medtech=True, zoneless="reject"), "medtech,zoneless=reject"),
         (Rules(medtech=True, zoneless="Europe/Paris"), "medtech,zoneless=Europe/Paris"),
     ],
 )

@@ -389,27 +389,27 @@ def test_an_unknown_flag_is_an_error(flag):
     assert found == ([], [("IncompatibleDataException", message)])
 
 
-@pytest.mark.parametrize(
-    ("when", "fires"),
-    [
-        ("$.Properties.source", True),
-        ("$.Properties.other", False),
-        ("$..[?(@.source == 'acme')]", True),
-        ("$..[?(@.source == 'other')]", False),
-        ("$.Properties.off", False),
-        (jmes("Properties.source == 'acme'"), True),
-        (jmes("Properties.source == 'other'"), False),
-        (jmes("Properties.none"), False),
-    ],
-)
-@pytest.mark.parametrize("kind", ["CalculatedContent", "JsonPathContent"])
-def test_a_condition_decides_before_the_match(kind, when, fires):
-    template = {**(OURS if kind == "CalculatedContent" else PLAIN), "when": when}
-    if kind == "JsonPathContent" and not isinstance(when, str):
-        pytest.skip("JsonPathContent takes JSONPath only")
+PATHS = [
+    ("$.Properties.source", True),
+    ("$.Properties.other", False),
+    ("$..[?(@.source == 'acme')]", True),
+    ("$..[?(@.source == 'other')]", False),
+    ("$.Properties.off", False),
+]
+CONDITIONS = [
+    *(("CalculatedContent", OURS, *condition) for condition in PATHS),
+    *(("JsonPathContent", PLAIN, *condition) for condition in PATHS),
+    ("CalculatedContent", OURS, jmes("Properties.source == 'acme'"), True),
+    ("CalculatedContent", OURS, jmes("Properties.source == 'other'"), False),
+    ("CalculatedContent", OURS, jmes("Properties.none"), False),
+]
+
+
+@pytest.mark.parametrize(("kind", "template", "when", "fires"), CONDITIONS)
+def test_a_condition_decides_before_the_match(kind, template, when, fires):
     message = {"Body": READING, "Properties": {"source": "acme", "off": False}}
     expected = [document({"hr": "60"})] if fires else []
-    assert evaluate(kind, template, message) == (expected, [])
+    assert evaluate(kind, {**template, "when": when}, message) == (expected, [])
 
 
 def test_the_path_to_a_match_and_the_objects_around_it_are_in_reach():
@@ -462,6 +462,18 @@ def test_zoneless_times_by_policy(template, root, rules, expected):
     policy = {} if template is None else {"zonelessTime": template}
     found = evaluate("CalculatedContent", {**OURS, **policy}, ZONELESS, rules, **root)
     assert found == ([document({"hr": "60"}, occurrenceTimeUtc=expected)], [])
+
+
+def test_who_asks_for_it_rejects_zoneless_times_with_medtech_too():
+    rules = Rules(medtech=True, zoneless="reject")
+    message = "Unable to read [TimestampExpression]: the time has no zone"
+    errors = [("IncompatibleDataException", message)]
+    assert evaluate("CalculatedContent", OURS, ZONELESS, rules) == ([], errors)
+    root = {"zonelessTime": "reject"}
+    assert evaluate("CalculatedContent", OURS, ZONELESS, MEDTECH, **root) == (
+        [],
+        errors,
+    )
 
 
 @pytest.mark.parametrize("root", [{}, {"zonelessTime": "utc"}])

@@ -12,7 +12,7 @@ from transforms.jsonpath import JsonPath, compile_path
 from transforms.located_json import Node
 from transforms.mapping_reader import UNREACHABLE, Fields, Findings, each, location
 from transforms.occurrence import moment_reader
-from transforms.rules import Rules
+from transforms.rules import Rules, zone_of
 from transforms.template_kinds import (
     CONTEXT_NAMES,
     EXTENSION_KEYS,
@@ -22,7 +22,7 @@ from transforms.template_kinds import (
     VALUE_KEYS,
     Kind,
 )
-from transforms.zoneless import zone_for, zoneless_policy
+from transforms.zoneless import zoneless_policy
 
 
 def read_template(
@@ -83,7 +83,7 @@ class _TemplateReader:
         record = self._expression("identifierExpression")
         values = self._values()
         when = self._expression("when", matches=True)
-        zone = zone_for(self._policy(), self._rules)
+        zone = zone_of(self._policy() or self._rules.zoneless_policy)
         if len(findings.errors) > before:
             return None
         # Without an error all required parts are there.

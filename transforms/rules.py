@@ -19,16 +19,27 @@ class Rules:
     Args:
         medtech: results as the open-source service has them (`--compat=medtech`).
         zoneless: what a time without a zone is: `reject` (a dead letter), `utc`, or the
-            IANA name of the zone it was read in. With `medtech` it is UTC.
+            IANA name of the zone it was read in; None for what the mode has: `utc`
+            with `medtech`, else `reject`.
     """
 
     medtech: bool = False
-    zoneless: str = REJECT
+    zoneless: str | None = None
+
+    @property
+    def zoneless_policy(self) -> str:
+        """What a time without a zone is."""
+        return self._usual_policy if self.zoneless is None else self.zoneless
+
+    @property
+    def _usual_policy(self) -> str:
+        return UTC if self.medtech else REJECT
 
     @property
     def tag(self) -> str:
         """What tells runs of one mapping apart; empty for the usual rules."""
-        zoneless = "" if self.zoneless == REJECT else f"zoneless={self.zoneless}"
+        policy = self.zoneless_policy
+        zoneless = "" if policy == self._usual_policy else f"zoneless={policy}"
         mode = "medtech" if self.medtech else ""
         return ",".join(part for part in (mode, zoneless) if part)
 
