@@ -51,6 +51,9 @@ class RecordError(Exception):
 
     name: ClassVar[str]
     """The error name that users see."""
+    outcome: str | None = None
+    """What a FHIR server said of it: an OperationOutcome as JSON. It may quote the
+    message, and goes where the payload goes: into the dead letter only."""
 
     def __init__(
         self, message: str, suggestion: str = "", expression: str = ""
@@ -107,9 +110,33 @@ class NormalizationDataMappingError(RecordError):
 
 
 class ResourceIdentityNotDefinedError(RecordError):
-    """The measurement names no patient."""
+    """The measurement names no patient, and no assignment of its device does."""
 
     name = "ResourceIdentityNotDefinedException"
+
+
+class PatientDeviceMismatchError(RecordError):
+    """The measurement names one patient, its device belongs to another."""
+
+    name = "PatientDeviceMismatchException"
+
+
+class FhirResourceNotFoundError(RecordError):
+    """A Device, Patient or Encounter is not on the FHIR server."""
+
+    name = "FhirResourceNotFoundException"
+
+
+class MultipleResourceFoundError(RecordError):
+    """Several resources of the FHIR server answer to one identifier."""
+
+    name = "MultipleResourceFoundException"
+
+
+class FhirResourceRejectedError(RecordError):
+    """The FHIR server refuses a resource for what it says."""
+
+    name = "FhirResourceRejected"
 
 
 class TemplateNotFoundError(RecordError):
