@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from fhir_server import FhirStub
 from hypothesis import settings
 
 settings.register_profile("ci", derandomize=False, deadline=None)
@@ -17,3 +18,11 @@ def _process_zone_is_not_utc():
         time.tzset()
         yield
     time.tzset()
+
+
+@pytest.fixture
+def stub():
+    """A small FHIR server that can be told to fail."""
+    server = FhirStub()
+    yield server
+    server.close()
