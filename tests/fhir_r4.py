@@ -1,7 +1,13 @@
-"""The judges of the tests: HL7's R4 JSON schema and fhir.resources (R4B)."""
+"""The judges of the tests: HL7's R4 JSON schema and fhir.resources (R4B).
+
+HL7's own validator needs Java, and seconds to start: what these two have judged can be
+kept for it. If the environment variable `VITALBEAM_RESOURCES` names a file, each
+resource is appended there as a line `{"test": …, "resource": …}`.
+"""
 
 import functools
 import json
+import os
 from pathlib import Path
 
 import jsonschema_rs
@@ -29,3 +35,7 @@ def assert_valid(resource):
     resource_type = resource["resourceType"]
     _validator(resource_type).validate(resource)
     get_fhir_model_class(resource_type).model_validate(resource)
+    if path := os.environ.get("VITALBEAM_RESOURCES"):
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        with Path(path).open("a") as file:
+            file.write(json.dumps({"test": test, "resource": resource}) + "\n")
