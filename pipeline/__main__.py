@@ -9,6 +9,7 @@ is imported when it runs: `--help` and `check` do not pay for Apache Beam.
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 import traceback
@@ -21,13 +22,16 @@ from pipeline.mappings import Mappings, load_mappings
 from pipeline.options import (
     Inputs,
     UsageError,
+    add_identity_flags,
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
     add_rule_flags,
+    add_server_flags,
     resolve_inputs,
     resolve_outputs,
     resolve_rules,
+    resolve_servers,
     unknown,
 )
 from pipeline.show import Terminal, print_preview, print_problems
@@ -35,6 +39,7 @@ from transforms.errors import MappingError
 from transforms.rules import Rules
 
 if TYPE_CHECKING:  # annotations should not load Apache Beam
+    from pipeline.fhir_settings import FhirServer
     from transforms.intake import Intake
 
 CLEAN, WITH_DEAD_LETTERS, WRONG_USE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -89,6 +94,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     add_message_flags(run)
     add_output_flags(run.add_argument_group("outputs"))
+    add_identity_flags(run.add_argument_group("identity of patients and devices"))
+    add_server_flags(run.add_argument_group("FHIR servers"))
     check = _command(
         commands,
         "check",
@@ -110,6 +117,12 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     add_message_flags(preview)
     _add_format(preview, "table")
+    identity = preview.add_argument_group("identity of patients and devices")
+    add_identity_flags(identity)
+    identity.add_argument(
+        "--fhir", metavar="URL", action="append", help="FHIR server to look at"
+    )
+    add_server_flags(preview.add_argument_group("FHIR server"))
     tidy = [_underscored(argument) for argument in argv]
     flags, rest = parser.parse_known_args(tidy)
     if rest and flags.command != "run":
@@ -207,6 +220,8 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
     paths = _paths(inputs)
     mappings = _load(inputs, resolve_rules(flags))
     mappings.raise_errors()
+    servers = _servers_to_look_at(flags)
+    from pipeline.identity_modes import resolve_identities
     from pipeline.preview import json_lines
     from pipeline.preview import preview as look
 
@@ -215,6 +230,8 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
         paths,
         _intake(flags, mappings),
         flags.device_identifier_system,
+        # Nothing is made on a server: ids of what would be are those of messages.
+        resolve_identities(flags, servers, mappings.rules, may_create=False),
     )
     if flags.format == "jsonl":
         for line in json_lines(found):
@@ -222,6 +239,15 @@ def preview(flags: argparse.Namespace, inputs: Inputs) -> int:
     else:
         print_preview(Terminal(), found, with_resources=mappings.fhir is not None)
     return WITH_DEAD_LETTERS if found.dead_letters else CLEAN
+
+
+def _servers_to_look_at(flags: argparse.Namespace) -> "tuple[FhirServer, ...]":
+    addresses = tuple(flags.fhir or ())
+    servers = resolve_servers(addresses, flags)
+    if len(servers) < len(addresses):
+        msg = "preview writes nothing: --fhir is for a server that --identity looks at"
+        raise UsageError(msg)
+    return servers
 
 
 def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int:
@@ -334,6 +360,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return WRONG_USE
 
 
+_WHERE = re.compile(r" \[while running '[^']*'\]$")
+"""What Beam adds to the texts of exceptions."""
+
+
 def _settle_stdout() -> None:
     """Where stdout cannot be written, what is left goes nowhere.
 
@@ -353,7 +383,8 @@ def entry() -> int:
         sys.stderr.write("vitalbeam: interrupted; run it again to go on\n")
         return INTERRUPTED
     except OSError as error:
-        sys.stderr.write(f"vitalbeam: {error}\n")
+        said = _WHERE.sub("", str(error))
+        sys.stderr.write(f"vitalbeam: {said}\n")
         _settle_stdout()
         return FAILED
     except Exception as error:

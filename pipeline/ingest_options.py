@@ -11,10 +11,12 @@ from apache_beam.options.pipeline_options import (
 
 from pipeline.options import (
     UsageError,
+    add_identity_flags,
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
     add_rule_flags,
+    add_server_flags,
     unknown,
 )
 
@@ -31,6 +33,8 @@ class IngestOptions(PipelineOptions):
         add_rule_flags(parser)
         add_message_flags(parser)
         add_output_flags(parser)
+        add_server_flags(parser)
+        add_identity_flags(parser)
 
 
 class _Flags(_BeamArgumentParser):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
+from pipeline.fhir_client import check_server
+from pipeline.identity_modes import resolve_identities
 from pipeline.ingest import Ingest, build
 from pipeline.ingest_options import beam_options
 from pipeline.layout import LayoutError, claim
@@ -41,14 +43,15 @@ def launch(
     """
     options = beam_options(beam_flags)
     runner = _runner(options)
-    if flags.slice_mb < 1 or (
-        flags.shards is not None and not 1 <= flags.shards <= 999
-    ):
+    slice_mb = flags.slice_mb
+    if slice_mb is None:  # a server takes minutes for what a folder takes seconds for
+        slice_mb = 4 if outputs.servers else 32
+    if slice_mb < 1 or (flags.shards is not None and not 1 <= flags.shards <= 999):
         msg = "--slice_mb must be positive, --shards between 1 and 999"
         raise UsageError(msg)
     job = _job(flags, mappings, intake, outputs)
     if runner in _LOCAL:
-        return run_local(job, paths, flags.slice_mb << 20, options)
+        return run_local(job, paths, slice_mb << 20, options)
     return _run_on_cluster(job, paths, options)
 
 
@@ -70,6 +73,9 @@ def _job(
     if mappings.device is None or mappings.fhir is None:
         msg = "run needs both mappings"
         raise UsageError(msg)
+    identifying = resolve_identities(flags, outputs.servers, mappings.rules)
+    for server in outputs.servers:
+        check_server(server)
     parquet, dead_letters = Folder(outputs.parquet), Folder(outputs.dead_letters)
     fhir = tuple(Folder(address) for address in outputs.fhir)
     for folder in (parquet, dead_letters, *fhir):
@@ -81,7 +87,11 @@ def _job(
             raise UsageError(msg) from error
     try:
         shards = claim(
-            parquet, flags.shards, mappings.fhir.periods, mappings.fhir.rules.tag
+            parquet,
+            flags.shards,
+            mappings.fhir.periods,
+            mappings.fhir.rules.tag,
+            identifying.tag,
         )
     except LayoutError as error:
         raise UsageError(str(error)) from error
@@ -90,9 +100,12 @@ def _job(
         fhir_mapping=mappings.fhir,
         intake=intake,
         device_system=flags.device_identifier_system,
+        identities=identifying.identities,
+        identification=identifying.identification,
         shards=shards,
         parquet=parquet,
         fhir=fhir,
+        servers=outputs.servers,
         dead_letters=dead_letters,
     )
 

@@ -1,8 +1,8 @@
 """The layout of a store, recorded in its root and checked at launch.
 
-Shards decide file names, periods decide groups, and the rules by which the mapping is
-read decide times and ids: a run that assumed others would leave two versions of one
-reading. Such a run is refused.
+Shards decide file names, periods decide groups, the rules by which the mapping is read
+decide times, and they and the way of identifying decide ids: a run that assumed others
+would leave two versions of one reading. Such a run is refused.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,11 @@ class LayoutError(ValueError):
 
 
 def claim(
-    folder: Folder, shards: int | None, periods: Mapping[str, int], rules: str
+    folder: Folder,
+    shards: int | None,
+    periods: Mapping[str, int],
+    rules: str,
+    identity: str = "create",
 ) -> int:
     """Records the layout of a store, or checks it against what is recorded.
 
@@ -34,6 +38,7 @@ def claim(
         periods: minutes per Observation by lower-case type, 0 for instants, -1 for
             correlation ids.
         rules: tag of the rules that the mapping is read by, empty for the usual ones.
+        identity: how measurements get their ids.
 
     Returns:
         The number of shards to use.
@@ -49,8 +54,10 @@ def claim(
         chosen = _agree(folder, known, shards)
         if known and known["rules"] != rules:
             raise _other_rules(folder, known["rules"], rules)
+        if known and known["identity"] != identity:
+            raise _other_identity(folder, known["identity"], identity)
         merged = _merge(folder, known.get("periods", {}), periods)
-        return _write(chosen, merged, rules)
+        return _write(chosen, merged, rules, identity)
 
     folder.update(NAME, change)
     return chosen
@@ -73,7 +80,8 @@ def _read(folder: Folder, content: bytes) -> dict[str, Any]:
     # Guessing either would spread the readings of one patient over several files.
     if type(known.get("shards")) is not int or not isinstance(periods, dict):
         raise _damaged(folder)
-    if not isinstance(known.get("rules"), str):
+    known.setdefault("identity", "create")
+    if not all(isinstance(known.get(name), str) for name in ("rules", "identity")):
         raise _damaged(folder)
     return known
 
@@ -89,6 +97,16 @@ def _other_rules(folder: Folder, recorded: str, rules: str) -> LayoutError:
         f"{folder.uri} was written by {known}, this run goes by {now}, under which"
         " times and ids differ: run as before, or choose another --out and run the"
         " messages again"
+    )
+    return LayoutError(msg)
+
+
+def _other_identity(folder: Folder, recorded: str, identity: str) -> LayoutError:
+    msg = (
+        f"{folder.uri} was written with identities by [{recorded}], this run has"
+        f" [{identity}], under which ids of patients and encounters may differ: run as"
+        " before, or choose another --out and run the messages again; vitalbeam push"
+        " loads what has been written to a server"
     )
     return LayoutError(msg)
 
@@ -121,11 +139,13 @@ def _merge(
     return merged
 
 
-def _write(shards: int, periods: Mapping[str, int], rules: str) -> bytes:
-    document = {
+def _write(shards: int, periods: Mapping[str, int], rules: str, identity: str) -> bytes:
+    document: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "shards": shards,
         "periods": dict(periods),
         "rules": rules,
     }
+    if identity != "create":
+        document["identity"] = identity
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)

@@ -6,8 +6,12 @@ import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transforms.rules import Rules, zone_of
+
+if TYPE_CHECKING:
+    from pipeline.fhir_settings import FhirServer
 
 DEVICE_MAPPING = "device.json"
 FHIR_MAPPING = "fhir.json"
@@ -138,9 +142,10 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument(
         "--fhir",
-        metavar="DIR",
+        metavar="DIR|URL",
         action="append",
-        help="folder of the FHIR resources as NDJSON; may be repeated",
+        help="folder of the FHIR resources as NDJSON, or address of a FHIR server; may"
+        " be repeated",
     )
     parser.add_argument(
         "--dead_letters", metavar="DIR", help="folder of the dead letters"
@@ -149,9 +154,102 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--slice_mb",
         type=int,
-        default=32,
         metavar="MB",
-        help="MB of input that a local run holds at a time (default %(default)s)",
+        help="MB of input that a local run holds at a time (default 32, or 4 if it"
+        " writes to a server)",
+    )
+
+
+_SECRETS = (
+    ("token_file", "FILE", "holds the token of bearer; read again when it changes"),
+    ("token_env", "NAME", "environment variable with the token of bearer"),
+    ("token_url", "URL", "token endpoint of oauth2; smart finds it by itself"),
+    (
+        "client_id",
+        "ID",
+        "client of oauth2 and smart; of azure a user-assigned identity",
+    ),
+    ("client_secret_file", "FILE", "holds the secret of oauth2"),
+    ("client_secret_env", "NAME", "environment variable with the secret of oauth2"),
+    ("private_key", "FILE", "key of smart: PEM, JWK or JWKS; RSA or EC P-384"),
+    ("key_id", "KID", "which key of a JWKS, as the server knows it"),
+    ("scope", "TEXT", "what to ask for, where the default does not fit"),
+    ("ca", "FILE", "certificates to trust instead of the system's"),
+)
+
+_LIMITS: tuple[tuple[str, type[float], str, str], ...] = (
+    ("bundle_size", int, "N", "entries of a Bundle (100, at most 500)"),
+    ("bundle_mb", float, "MB", "size of a Bundle (4)"),
+    ("connections", int, "N", "requests at a time, per worker process (4)"),
+    ("timeout_s", float, "S", "seconds a request may take (60)"),
+    ("retry_s", float, "S", "seconds to go on trying (300)"),
+)
+
+
+def add_server_flags(parser: argparse._ActionsContainer) -> None:
+    """How FHIR servers are reached; `fhir_settings.FhirServer` explains each.
+
+    None of them has a default: what is not given leaves the setting as it is.
+    """
+    parser.add_argument(
+        "--fhir_auth",
+        choices=["none", "bearer", "oauth2", "smart", "azure", "google"],
+        help="how we prove who we are: a token (bearer), client credentials (oauth2),"
+        " SMART Backend Services (smart), a managed identity (azure), application"
+        " default credentials (google)",
+    )
+    for name, metavar, text in _SECRETS:
+        parser.add_argument(f"--fhir_{name}", metavar=metavar, help=text)
+    for name, kind, metavar, text in _LIMITS:
+        parser.add_argument(f"--fhir_{name}", type=kind, metavar=metavar, help=text)
+    parser.add_argument(
+        "--fhir_ids",
+        choices=["client", "server"],
+        help="server: for servers that refuse our ids, find resources by their"
+        " identifiers instead (default client)",
+    )
+    parser.add_argument(
+        "--fhir_merge",
+        action="store_true",
+        default=None,
+        help="for a server that MedTech has filled: merge into what is there",
+    )
+    parser.add_argument(
+        "--fhir_gzip",
+        action="store_true",
+        default=None,
+        help="compress what is sent; not every server takes that",
+    )
+    parser.add_argument(
+        "--fhir_settings",
+        metavar="FILE",
+        help="JSON with such settings by server address, for several servers:"
+        ' {"https://server/fhir": {"auth": "smart", ...}}',
+    )
+
+
+def add_identity_flags(parser: argparse._ActionsContainer) -> None:
+    """Whom measurements belong to."""
+    parser.add_argument(
+        "--identity",
+        choices=["create", "lookup", "lookup-encounter", "assignments"],
+        default="create",
+        help="create: the patient that the message names, made on the first FHIR server"
+        " if need be; lookup: the patient to whom the Device is linked there;"
+        " lookup-encounter: with an Encounter; assignments: by a table of who wore a"
+        " device when (default %(default)s)",
+    )
+    parser.add_argument(
+        "--assignments",
+        metavar="FILE",
+        help="CSV or Parquet file with the columns device, patient, from, to",
+    )
+    parser.add_argument(
+        "--identity_cache_s",
+        type=float,
+        default=300,
+        metavar="S",
+        help="seconds for which an identity is remembered (default %(default)s)",
     )
 
 
@@ -201,7 +299,9 @@ class Outputs:
 
     parquet: str
     fhir: tuple[str, ...]
+    """Folders."""
     dead_letters: str
+    servers: "tuple[FhirServer, ...]" = ()
 
 
 def resolve_outputs(flags: argparse.Namespace) -> Outputs:
@@ -223,25 +323,50 @@ def resolve_outputs(flags: argparse.Namespace) -> Outputs:
     if dead_letters is None:
         msg = "dead letters need a place: give --out=DIR or --dead_letters=DIR"
         raise UsageError(msg)
-    for target in fhir:
-        if target.startswith(("http://", "https://")):
-            msg = (
-                f"--fhir={target}: this version writes FHIR to folders; give a folder"
-                " and load its NDJSON with your server's $import"
-            )
-            raise UsageError(msg)
     if "" in fhir:
         msg = "--fhir is empty: give a folder, or leave it out"
         raise UsageError(msg)
     tables = [f"{parquet}/measurement", f"{parquet}/observation"]
     places = [parquet, *tables, *fhir, dead_letters]
     if len({_place(address) for address in places}) < len(places):
-        msg = "--parquet, --fhir and --dead_letters must be different folders"
+        msg = "--parquet, --fhir and --dead_letters must be different places"
         raise UsageError(msg)
-    return Outputs(parquet, fhir, dead_letters)
+    servers = resolve_servers(fhir, flags)
+    folders = tuple(address for address in fhir if not _is_server(address))
+    return Outputs(parquet, folders, dead_letters, servers)
+
+
+def resolve_servers(
+    addresses: tuple[str, ...], flags: argparse.Namespace
+) -> "tuple[FhirServer, ...]":
+    """The servers among the addresses, with what the flags say of them.
+
+    Raises:
+        UsageError: the flags say what cannot be.
+    """
+    given = {
+        name.removeprefix("fhir_"): value
+        for name, value in vars(flags).items()
+        if name.startswith("fhir_") and name not in ("fhir_mapping", "fhir_settings")
+    }
+    settings = flags.fhir_settings
+    if not any(_is_server(address) for address in addresses):
+        named = [name for name, value in given.items() if value is not None]
+        if named or settings is not None:
+            name = named[0] if named else "settings"
+            msg = f"--fhir_{name}: no --fhir names a server, as https://server/fhir"
+            raise UsageError(msg)
+        return ()
+    from pipeline.fhir_settings import servers_of  # not what --help and check need
+
+    return servers_of(tuple(filter(_is_server, addresses)), given, settings)
+
+
+def _is_server(address: str) -> bool:
+    return address.lower().startswith(("http://", "https://"))
 
 
 def _place(address: str) -> str:
-    """Two spellings of one folder are one."""
+    """Two spellings of one folder or server are one."""
     path = address.removeprefix("file://")
     return path.rstrip("/") if "://" in path else os.path.realpath(path)

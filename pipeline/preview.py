@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from pipeline.identity_modes import Identifying, by_message
 from pipeline.mappings import Mappings
 from pipeline.message_files import read_slice, slices_of
 from transforms.dead_letters import measurement_document
@@ -42,7 +43,11 @@ class Preview(NamedTuple):
 
 
 def preview(
-    mappings: Mappings, paths: Iterable[str], intake: Intake, device_system: str
+    mappings: Mappings,
+    paths: Iterable[str],
+    intake: Intake,
+    device_system: str,
+    identifying: Identifying | None = None,
 ) -> Preview:
     """Runs messages through the mapping.
 
@@ -52,10 +57,12 @@ def preview(
         paths: files of messages.
         intake: how messages are taken in.
         device_system: system of device identifiers; empty for none.
+        identifying: who knows whom measurements belong to; None for the messages alone.
     """
     if mappings.device is None:
         msg = "a preview needs a device mapping"
         raise ValueError(msg)
+    identifying = identifying or by_message(device_system)
     messages = unmatched = 0
     measurements: list[Measurement] = []
     letters: list[DeadLetter] = []
@@ -71,23 +78,23 @@ def preview(
         letters += normalized.dead_letters
         if collector is not None:
             known, lost = identify(
-                normalized.measurements, device_system, mappings.version
+                normalized.measurements, identifying.identities, mappings.version
             )
             letters += lost
             letters += collector.add(known)
     lines: list[bytes] = []
-    if collector is not None:
-        lines, withdrawn = _observe(collector, mappings, device_system)
+    if collector is not None and mappings.fhir is not None:
+        observer = Observer(
+            mappings.fhir, mappings.version, device_system, identifying.identification
+        )
+        lines, withdrawn = _observe(collector, observer)
         letters += withdrawn
     return Preview(messages, unmatched, measurements, lines, letters)
 
 
 def _observe(
-    collector: SlotCollector, mappings: Mappings, device_system: str
+    collector: SlotCollector, observer: Observer
 ) -> tuple[list[bytes], list[DeadLetter]]:
-    if mappings.fhir is None:
-        return [], []
-    observer = Observer(mappings.fhir, mappings.version, device_system)
     shells: dict[tuple[str, str], bytes] = {}
     observations: list[tuple[int, str, bytes]] = []
     letters: list[DeadLetter] = []
@@ -125,4 +132,4 @@ def json_lines(found: Preview) -> Iterable[bytes]:
         # As it would be written: parsing would lose digits of its numbers.
         yield b'{"kind":"resource","resource":' + resource + b"}"
     for letter in found.dead_letters:
-        yield orjson.dumps({"kind": "dead_letter", **letter._asdict()})
+        yield orjson.dumps({"kind": "dead_letter", **letter.document()})

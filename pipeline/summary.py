@@ -16,6 +16,9 @@ _ROWS = (
     ("  stored", "ReadingStored"),
     ("  in place of older ones", "ReadingReplaced"),
     ("  repeated or older", "ReadingRepeated"),
+)
+
+_IN_FILES = (
     ("Observations created", "ObservationCreated"),
     ("  updated", "ObservationUpdated"),
     ("  unchanged", "ObservationUnchanged"),
@@ -24,8 +27,22 @@ _ROWS = (
     ("Devices created", "DeviceCreated"),
 )
 
+_ON_SERVERS = (
+    ("on the server: Observations created", "ServerObservationCreated"),
+    ("  written again or updated", "ServerObservationUpdated"),
+    ("  unchanged", "ServerObservationUnchanged"),
+    ("  not sent, known to be there", "ServerObservationKnown"),
+    ("  withdrawn", "ServerObservationRemoved"),
+    ("  requests", "FhirRequest"),
+    ("  repeated requests", "FhirRetry"),
+)
 
-_RARE = {"ObservationRemoved"}
+_RARE = {
+    "ObservationRemoved",
+    "ServerObservationUnchanged",
+    "ServerObservationRemoved",
+    "FhirRetry",
+}
 """Shown only if there is any."""
 
 
@@ -46,7 +63,9 @@ def print_summary(
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
-    for label, key in _ROWS:
+    in_files = _IN_FILES if outputs.fhir or not outputs.servers else ()
+    on_servers = _ON_SERVERS if outputs.servers else ()
+    for label, key in (*_ROWS, *in_files, *on_servers):
         if counts.get(key) or key not in _RARE:
             table.add_row(label, f"{counts.get(key, 0):,}")
     letters = dead_letters(counts)
@@ -62,6 +81,7 @@ def print_summary(
         ("readings", f"{outputs.parquet}/measurement/"),
         ("Observations, flat", f"{outputs.parquet}/observation/"),
         *(("FHIR resources", f"{folder}/") for folder in outputs.fhir),
+        *(("FHIR server", server.base) for server in outputs.servers),
     ]
     if letters:
         places.append(("dead letters", f"{outputs.dead_letters}/"))

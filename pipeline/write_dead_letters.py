@@ -59,7 +59,7 @@ def save_letters(folder: Folder, name: str, letters: Iterable[DeadLetter]) -> No
             other = merged.get(letter.id)
             merged[letter.id] = letter if other is None else merge(other, letter)
         ordered = sorted(merged.values(), key=lambda ltr: (_position(ltr.source), ltr))
-        return b"".join(orjson.dumps(ltr._asdict()) + b"\n" for ltr in ordered)
+        return b"".join(orjson.dumps(ltr.document()) + b"\n" for ltr in ordered)
 
     folder.update(name, change)
 

@@ -135,9 +135,33 @@ UNKNOWN_PLACE = (
             "cannot write to {empty}/file/d: Not a directory",
         ),
         (
-            ["run", "{vital}", "--out={empty}/o", "--fhir=https://host/fhir"],
-            "--fhir=https://host/fhir: this version writes FHIR to folders; give a"
-            " folder and load its NDJSON with your server's $import",
+            ["run", "{vital}", "--out={empty}/o", "--fhir=https://u:p@host/fhir"],
+            "--fhir: the address of host holds a user: credentials do not belong on a"
+            " command line, see --fhir_auth",
+        ),
+        (
+            ["run", "{vital}", "--out={empty}/o", "--identity=lookup"],
+            "--identity=lookup needs a FHIR server to look at: give --fhir=URL",
+        ),
+        (
+            ["run", "{vital}", "--out={empty}/o", "--identity=assignments"],
+            "--identity=assignments and --assignments=FILE go together",
+        ),
+        (
+            ["run", "{vital}", "--out={empty}/o", "--assignments=f"],
+            "--identity=assignments and --assignments=FILE go together",
+        ),
+        (
+            ["run", "{vital}", "--out={empty}/o", "--identity_cache_s=-1"],
+            "--identity_cache_s must not be negative",
+        ),
+        (
+            ["preview", "{vital}", "--identity=lookup"],
+            "--identity=lookup needs a FHIR server to look at: give --fhir=URL",
+        ),
+        (
+            ["preview", "{vital}", "--fhir=folder"],
+            "preview writes nothing: --fhir is for a server that --identity looks at",
         ),
     ],
 )

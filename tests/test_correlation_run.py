@@ -32,6 +32,7 @@ from pipeline.store import store
 from pipeline.upsert_files import Folder
 from transforms.group import SlotCollector
 from transforms.identify import identify
+from transforms.identity import MessageIdentities
 from transforms.instants import DAY, HOUR, MINUTE
 from transforms.model import CORRELATED
 from transforms.readings import to_table
@@ -280,7 +281,7 @@ def test_a_run_that_dies_at_any_write_is_mended_by_the_next(tmp_path, monkeypatc
 
 def test_the_store_needs_no_local_files(tmp_path):
     collector = SlotCollector(MAPPING, 1, "v")
-    collector.add(identify(CROSSING, "", "v")[0])
+    collector.add(identify(CROSSING, MessageIdentities(), "v")[0])
     ((shard, slot, readings),) = collector.drain()
     assert (shard, slot) == (0, CORRELATED)
     rows = to_table([readings])
@@ -303,7 +304,7 @@ def test_a_firing_hands_on_whole_sessions_and_no_others(tmp_path):
 
     def stored(*measurements):
         collector = SlotCollector(MAPPING, 1, "v")
-        collector.add(identify(measurements, "", "v")[0])
+        collector.add(identify(measurements, MessageIdentities(), "v")[0])
         ((_shard, slot, readings),) = collector.drain()
         done = store(folder, slot, 0, to_table([readings]))
         rows = done.groups.readings

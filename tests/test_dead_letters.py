@@ -19,6 +19,7 @@ from transforms.device_mapping import DeviceMapping
 from transforms.errors import IncompatibleDataError, RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.identify import identify
+from transforms.identity import MessageIdentities
 from transforms.instants import iso_instant, parse_instant
 from transforms.intake import Intake
 from transforms.model import DeadLetter, Measurement, MessageBatch
@@ -361,7 +362,9 @@ FAILURES = [
     ),
     (
         "ResourceIdentityNotDefinedException",
-        lambda: identify([SECRET_MEASUREMENT._replace(patient=" ")], "", "v1")[1],
+        lambda: identify(
+            [SECRET_MEASUREMENT._replace(patient=" ")], MessageIdentities(), "v1"
+        )[1],
     ),
     (
         "TemplateNotFoundException",

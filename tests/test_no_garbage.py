@@ -9,6 +9,7 @@ from runs import VITAL_MONITOR
 from pipeline.mappings import load_mappings
 from transforms.group import SlotCollector
 from transforms.identify import identify
+from transforms.identity import MessageIdentities
 from transforms.intake import Intake
 from transforms.model import MessageBatch
 from transforms.normalize import normalize
@@ -40,7 +41,7 @@ def test_a_failure_keeps_nothing_of_its_batch(flaw):
     def handle():
         batch = MessageBatch("m:", (1, 2, 3), payloads)
         normalized = normalize(batch, MAPPINGS.device, Intake())
-        known, lost = identify(normalized.measurements, "", "v")
+        known, lost = identify(normalized.measurements, MessageIdentities(), "v")
         letters = SlotCollector(MAPPINGS.fhir, 1, "v").add(known)
         return len([*normalized.dead_letters, *lost, *letters])
 

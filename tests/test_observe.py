@@ -19,6 +19,7 @@ from walks import (
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import SlotCollector
 from transforms.identify import identify
+from transforms.identity import MessageIdentities
 from transforms.instants import DAY, HOUR, MINUTE
 from transforms.model import CORRELATED, GroupBatch
 from transforms.observe import Observer
@@ -30,7 +31,7 @@ from transforms.schema import MEASUREMENT
 def observe(measurements, mapping=MAPPING):
     """What becomes of measurements of one slot."""
     collector = SlotCollector(mapping, 1, "v")
-    assert not collector.add(identify(measurements, "", "v")[0])
+    assert not collector.add(identify(measurements, MessageIdentities(), "v")[0])
     ((shard, slot, readings),) = collector.drain()
     done = upsert(MEASUREMENT.empty_table(), to_table([readings]))
     groups = GroupBatch(slot, shard, done.touched, done.starts)
@@ -170,7 +171,7 @@ def test_a_session_too_long_for_its_grid_is_refused_whatever_the_rules():
 
 def test_a_type_that_the_mapping_lacks_is_named():
     collector = SlotCollector(MAPPING, 1, "v")
-    collector.add(identify([step(MIDNIGHT)], "", "v")[0])
+    collector.add(identify([step(MIDNIGHT)], MessageIdentities(), "v")[0])
     ((shard, slot, readings),) = collector.drain()
     groups = GroupBatch(slot, shard, to_table([readings]), (0,))
     other = mapping_of(fhir_template("heartrate", 60, HEART_RATE))

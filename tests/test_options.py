@@ -131,11 +131,7 @@ NO_STORE = (
     " --out=DIR or --parquet=DIR"
 )
 NO_LETTERS = "dead letters need a place: give --out=DIR or --dead_letters=DIR"
-CLASH = "--parquet, --fhir and --dead_letters must be different folders"
-SERVER = (
-    "--fhir={}: this version writes FHIR to folders; give a folder and load its NDJSON"
-    " with your server's $import"
-)
+CLASH = "--parquet, --fhir and --dead_letters must be different places"
 
 
 @pytest.mark.parametrize(
@@ -145,10 +141,14 @@ SERVER = (
         (["--out="], NO_STORE),
         (["--fhir=f", "--dead_letters=d"], NO_STORE),
         (["--parquet=p"], NO_LETTERS),
-        (["--out=o", "--fhir=http://h/fhir"], SERVER.format("http://h/fhir")),
+        (["--out=o", "--fhir=https://h/r4", "--fhir=https://h/r4/"], CLASH),
         (
-            ["--out=o", "--fhir=f", "--fhir=https://h/fhir"],
-            SERVER.format("https://h/fhir"),
+            ["--out=o", "--fhir=f", "--fhir_auth=azure"],
+            "--fhir_auth: no --fhir names a server, as https://server/fhir",
+        ),
+        (
+            ["--out=o", "--fhir_settings=f"],
+            "--fhir_settings: no --fhir names a server, as https://server/fhir",
         ),
         (["--out=o", "--fhir="], "--fhir is empty: give a folder, or leave it out"),
         (["--out=o", "--fhir=o"], CLASH),

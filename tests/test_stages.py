@@ -12,6 +12,7 @@ from apache_beam.utils.timestamp import Timestamp
 from runs import VITAL_MONITOR
 from walks import HEART_RATE, PULSES, fhir_template
 
+from pipeline.fhir_settings import FhirServer
 from pipeline.mappings import load_mappings
 from pipeline.message_files import slices_of
 from pipeline.read_messages import ReadMessages
@@ -21,7 +22,7 @@ from transforms import batch_coder  # noqa: F401 - as the main job does
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import GroupByShardAndSlot, SlotWindows, shard_of
 from transforms.identify import Identify
-from transforms.identity import resource_id
+from transforms.identity import MessageIdentities, resource_id
 from transforms.instants import END_OF_INSTANTS
 from transforms.intake import Intake
 from transforms.model import (
@@ -127,7 +128,7 @@ def test_normalize_emits_measurements_and_letters(root):
 def test_identify_emits_identities_and_letters(root):
     nobody = measurement(patient=" ", source="m:2")
     batch = MeasurementBatch([measurement(), nobody])
-    done = root | beam.Create([batch]) | Identify("", "v")
+    done = root | beam.Create([batch]) | Identify(MessageIdentities(), "v")
     assert_that(done.measurements, equal_to([identified(measurement())]), "known")
     letters = done.dead_letters | beam.FlatMap(causes)
     expected = [("Identify", "ResourceIdentityNotDefinedException", "m:2")]
@@ -289,6 +290,7 @@ def test_labels_are_stable():
         parquet=Folder("p"),
         fhir=(Folder("f"),),
         dead_letters=Folder("d"),
+        servers=(FhirServer(base="https://server/fhir"),),
     )
     build(pipeline, job, [], distribute=True)
     top = {label.partition("/")[0] for label in pipeline.applied_labels}
@@ -300,6 +302,7 @@ def test_labels_are_stable():
         "Store",
         "Observe",
         "WriteFhir1",
+        "WriteFhirServer1",
         "WriteObservations",
         "Flatten",
         "WriteDeadLetters",

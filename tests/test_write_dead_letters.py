@@ -119,7 +119,7 @@ def test_the_stage_puts_each_letter_into_its_file(tmp_path):
     expected = [letter(1), letter(2, source="in/n:"), letter(100_000)]
     assert files == {
         letter_file(one.source): json.dumps(
-            one._asdict(), separators=(",", ":")
+            one.document(), separators=(",", ":")
         ).encode()
         + b"\n"
         for one in expected

@@ -13,6 +13,7 @@ from transforms.dead_letters import merge
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import SlotCollector
 from transforms.identify import identify
+from transforms.identity import MessageIdentities
 from transforms.model import Measurement
 from transforms.observe import Observer
 from transforms.readings import to_table
@@ -111,7 +112,7 @@ class Chain:
 
     def run(self, measurements):
         collector = SlotCollector(self.mapping, self.shards, "v")
-        known, lost = identify(measurements, "", "v")
+        known, lost = identify(measurements, MessageIdentities(), "v")
         assert not lost
         assert not collector.add(known)
         observer = Observer(self.mapping, "v", "")

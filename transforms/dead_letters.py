@@ -68,6 +68,7 @@ def dead_letter(
         last_seen=seen,
         count=1,
         mapping_version=mapping_version,
+        outcome=error.outcome,
     )
 
 
@@ -106,10 +107,10 @@ def _moment(time: str) -> str:
     return time.removesuffix("Z")
 
 
-def _rank(letter: DeadLetter) -> tuple[str, str, str]:
+def _rank(letter: DeadLetter) -> tuple[str, str, str, str]:
     # The id fixes all other fields.
     moment = _moment(letter.enqueued_at or "")
-    return moment, letter.mapping_version, letter.suggestion
+    return moment, letter.mapping_version, letter.suggestion, letter.outcome or ""
 
 
 def measurement_document(measurement: Measurement) -> dict[str, object]:

@@ -109,7 +109,7 @@ class SlotCollector:
         segment = identity_segment(
             occurred_at, period_minutes, correlation, self._medtech
         )
-        patient_id, device_id, encounter_id = identity
+        patient_id, device_id, encounter_id, patient = identity
         identifier = observation_identifier(
             patient_id, device_id, measurement.type, segment
         )
@@ -126,7 +126,7 @@ class SlotCollector:
         common = (
             observation_id(identifier),
             patient_id,
-            measurement.patient or "",
+            measurement.patient or patient,
             device_id,
             measurement.device,
             encounter_id,

@@ -1,7 +1,9 @@
 """Identify: measurements in, measurements with FHIR ids out.
 
-In `create` mode a pure function of the message: no order, no lateness, no state.
-A measurement without a patient is a dead letter with the normalized measurement.
+Without a server a pure function of the message: no order, no lateness, no state. A
+server is asked about a batch at once, and again for a repeated batch: it creates what
+is missing at most once. A measurement whose patient, device or encounter is not known,
+or is known to be another's, is a dead letter with the normalized measurement.
 """
 
 import dataclasses
@@ -13,8 +15,8 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms.dead_letters import fold, measurement_letter
-from transforms.errors import ResourceIdentityNotDefinedError
-from transforms.identity import create_identity
+from transforms.errors import RecordError
+from transforms.identity import Identities
 from transforms.model import (
     DeadLetter,
     IdentifiedBatch,
@@ -34,42 +36,41 @@ class Identified(NamedTuple):
 
 
 def identify(
-    measurements: list[Measurement], device_system: str, mapping_version: str
+    measurements: list[Measurement], identities: Identities, mapping_version: str
 ) -> tuple[IdentifiedBatch, list[DeadLetter]]:
     """Resolves whom each measurement belongs to.
 
     Args:
         measurements: as Normalize gives them.
-        device_system: system of device identifiers; empty for none.
+        identities: knows whom they belong to.
         mapping_version: hash of the two mapping files.
 
     Returns:
         The identified measurements in their order, and a letter for each other one.
     """
     known: list[Measurement] = []
-    identities = []
+    found = []
     letters = []
-    for measurement in measurements:
-        try:
-            identity = create_identity(measurement, device_system)
-        except ResourceIdentityNotDefinedError as error:
+    resolved = identities.resolve(measurements)
+    for measurement, identity in zip(measurements, resolved, strict=True):
+        if isinstance(identity, RecordError):
             letters.append(
-                measurement_letter(STAGE, error, measurement, mapping_version)
+                measurement_letter(STAGE, identity, measurement, mapping_version)
             )
             continue
         known.append(measurement)
-        identities.append(identity)
-    return IdentifiedBatch(known, identities), fold(letters)
+        found.append(identity)
+    return IdentifiedBatch(known, found), fold(letters)
 
 
 class _IdentifyBatch(beam.DoFn):
-    def __init__(self, device_system: str, mapping_version: str) -> None:
-        self._device_system = device_system
+    def __init__(self, identities: Identities, mapping_version: str) -> None:
+        self._identities = identities
         self._mapping_version = mapping_version
 
     def process(self, normalized: MeasurementBatch) -> Iterator[Any]:
         batch, letters = identify(
-            normalized.measurements, self._device_system, self._mapping_version
+            normalized.measurements, self._identities, self._mapping_version
         )
         if batch.measurements:
             yield batch
@@ -82,17 +83,17 @@ class Identify(beam.PTransform):
     """Measurements to identified measurements; both outputs keep the window.
 
     Args:
-        device_system: system of device identifiers; empty for none.
+        identities: knows whom measurements belong to.
         mapping_version: hash of the two mapping files.
     """
 
-    device_system: str
+    identities: Identities
     mapping_version: str
 
     @no_annotations  # Beam reads no NamedTuple of outputs
     def expand(self, measurements: PCollection[MeasurementBatch]) -> Identified:
         """Wires the stage."""
-        identify_batch = _IdentifyBatch(self.device_system, self.mapping_version)
+        identify_batch = _IdentifyBatch(self.identities, self.mapping_version)
         split = measurements | beam.ParDo(identify_batch).with_output_types(
             IdentifiedBatch
         ).with_outputs("dead_letters", main="measurements")

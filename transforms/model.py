@@ -76,6 +76,9 @@ class Identity(NamedTuple):
     patient_id: str
     device_id: str
     encounter_id: str | None
+    """The id of the Encounter, or what the message names if nobody looks for it."""
+    patient: str | None = None
+    """The patient's identifier, where it is not the message that names it."""
 
 
 class IdentifiedBatch(NamedTuple):
@@ -136,6 +139,10 @@ class ObservationBatch(NamedTuple):
     date of an earlier reading, or can no longer be made."""
     date: int | None = None
     """First instant of the UTC day whose files hold them, where the slot names none."""
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    """Those of `removed` that can no longer be made, wherever: ids and identifiers."""
+    groups: GroupBatch | None = None
+    """The readings they were made of, for a sink that must merge."""
 
 
 class DeadLetter(NamedTuple):
@@ -166,6 +173,16 @@ class DeadLetter(NamedTuple):
     count: int  # type: ignore[assignment]  # hides tuple.count, which nobody calls
     """How often this failure occurred within the message."""
     mapping_version: str
+    outcome: str | None = None
+    """The OperationOutcome (JSON) of a FHIR server that refuses: a member only if there
+    is one. It may quote the payload."""
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object that is written."""
+        document = self._asdict()
+        if self.outcome is None:
+            del document["outcome"]
+        return document
 
 
 class LetterBatch(NamedTuple):

@@ -9,6 +9,8 @@ R4: https://hl7.org/fhir/R4/observation.html
 import hashlib
 from typing import Any, NamedTuple
 
+import orjson
+
 from transforms.effective import period_of, teller
 from transforms.fhir_template import CORRELATION, FhirTemplate
 from transforms.instants import TICKS, id_segment, iso_instant
@@ -116,6 +118,7 @@ class Mould:
         type_name: the type as the device mapping spells it.
         mapping_version: hash of the two mapping files.
         rules: how the files are read where MedTech leaves a choice.
+        encounters_found: whether encounters are known by the ids of their resources.
     """
 
     def __init__(
@@ -124,6 +127,8 @@ class Mould:
         type_name: str,
         mapping_version: str,
         rules: Rules = USUAL,
+        *,
+        encounters_found: bool = False,
     ) -> None:
         self._minutes = template.period_minutes
         self._medtech = rules.medtech
@@ -133,6 +138,7 @@ class Mould:
         self._code = first_code(template.codings)
         self._tell = teller(template, rules)
         self._values = value_moulds(template, rules)
+        self._encounters_found = encounters_found
         tag = {"system": MAPPING_VERSION, "code": mapping_version}
         self._to_identifier = (
             f'","meta":{to_json({"tag": [tag]})},'
@@ -193,29 +199,38 @@ class Mould:
         issued: int,
     ) -> str:
         first = readings[0]
-        segment = identity_segment(
-            first.occurred_at, self._minutes, first.correlation_id, self._medtech
-        )
-        if self._minutes == CORRELATION:
-            segment = _escaped(segment)
-        identifier = observation_identifier(
-            first.patient_id, first.device_id, self._escaped_type, segment
-        )
+        identifier = self._identifier(first)
         # The sender's own ids: a period has no record of its own.
         records = "" if self._minutes else records_of(readings)
-        # The FHIR id is known to a server only: a logical reference loses nothing.
-        visit = (
-            ""
-            if encounter is None
-            else ',"encounter":{"type":"Encounter","identifier":{"value":'
-            f"{to_json(encounter)}}}}}"
-        )
+        visit = "" if encounter is None else self._visit(encounter)
         return (
             f'{{"resourceType":"Observation","id":"{first.observation_id}'
             f'{self._to_identifier}{identifier}"}}{records}{self._to_subject}'
             f'{first.patient_id}"}},"device":{{"reference":"Device/{first.device_id}"}}'
             f'{visit},{effective},"issued":"{iso_instant(issued)}"'
         )
+
+    def identifier(self, reading: Reading) -> str:
+        """MedTech's identifier of the Observation that a reading is part of."""
+        return str(orjson.loads(f'"{self._identifier(reading)}"'))
+
+    def _identifier(self, reading: Reading) -> str:
+        """The same as it stands in JSON."""
+        segment = identity_segment(
+            reading.occurred_at, self._minutes, reading.correlation_id, self._medtech
+        )
+        if self._minutes == CORRELATION:
+            segment = _escaped(segment)
+        return observation_identifier(
+            reading.patient_id, reading.device_id, self._escaped_type, segment
+        )
+
+    def _visit(self, encounter: str) -> str:
+        if self._encounters_found:
+            return f',"encounter":{{"reference":"Encounter/{encounter}"}}'
+        # The FHIR id is known to a server only: a logical reference loses nothing.
+        named = to_json(encounter)
+        return f',"encounter":{{"type":"Encounter","identifier":{{"value":{named}}}}}'
 
     def _fill_values(
         self, readings: list[Reading], start: int, last: int

@@ -25,6 +25,7 @@ from transforms import schema
 from transforms.errors import RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.fhir_template import FhirTemplate
+from transforms.identity import BY_MESSAGE, Identification
 from transforms.model import (
     CORRELATED,
     DeadLetter,
@@ -34,6 +35,7 @@ from transforms.model import (
 )
 from transforms.observation import Mould, ValueRow
 from transforms.observation_value import Reading
+from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
 from transforms.withdrawal import single_values, withdrawal_letters
@@ -55,14 +57,24 @@ class Observer:
         mapping: the compiled FHIR mapping.
         mapping_version: hash of the two mapping files.
         device_system: system of device identifiers; empty for none.
+        identification: how the readings were identified.
+        keep_groups: whether a sink needs the readings too.
     """
 
     def __init__(
-        self, mapping: FhirMapping, mapping_version: str, device_system: str
+        self,
+        mapping: FhirMapping,
+        mapping_version: str,
+        device_system: str,
+        identification: Identification = BY_MESSAGE,
+        *,
+        keep_groups: bool = False,
     ) -> None:
         self._mapping = mapping
         self._version = mapping_version
         self._device_system = device_system
+        self._identification = identification
+        self._keep_groups = keep_groups
         self._moulds: dict[str, Mould] = {}
         self._parts: dict[str, list[Mould]] = {}
 
@@ -98,12 +110,12 @@ class Observer:
     def _observe(
         self, groups: GroupBatch, date: int | None
     ) -> tuple[ObservationBatch, list[DeadLetter]]:
-        readings = _readings(groups.readings)
+        readings = readings_of(groups.readings)
         ends = (*groups.starts[1:], len(readings))
         ids: list[str] = []
         resources: list[bytes] = []
         rows: list[ValueRow] = []
-        removed: list[str] = []
+        withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
         for start, end in zip(groups.starts, ends, strict=True):
             group = readings[start:end]
@@ -112,7 +124,7 @@ class Observer:
             try:
                 resource, values = mould.fill(group)
             except RecordError as error:
-                removed.append(first.observation_id)
+                withdrawn.append((first.observation_id, mould.identifier(first)))
                 letters += withdrawal_letters(
                     STAGE,
                     self._causes(group) or [error],
@@ -124,19 +136,31 @@ class Observer:
             ids.append(first.observation_id)
             resources.append(resource)
             rows += values
-        # Whom a withdrawn Observation refers to was known before it was withdrawn.
-        shells = shells_of(groups.readings, self._device_system)
         batch = ObservationBatch(
             groups.slot,
             groups.shard,
             ids,
             resources,
             _table(rows),
-            shells,
-            tuple(removed),
+            self._shells(groups),
+            tuple(resource_id for resource_id, _identifier in withdrawn),
             date,
+            tuple(withdrawn),
+            groups if self._keep_groups else None,
         )
         return batch, letters
+
+    def _shells(self, groups: GroupBatch) -> dict[tuple[str, str], bytes]:
+        """Whom Observations refer to; the withdrawn ones too, to whom they did."""
+        shells = self._identification.shells
+        if shells == "none":
+            return {}
+        return shells_of(
+            groups.readings,
+            self._device_system,
+            linked=shells == "linked",
+            ours_only=self._identification.by_server,
+        )
 
     def _causes(self, group: list[Reading]) -> list[RecordError]:
         """What is wrong with each value of a group, not only with the first one."""
@@ -158,7 +182,13 @@ class Observer:
         return mould
 
     def _made(self, template: FhirTemplate, type_name: str) -> Mould:
-        return Mould(template, type_name, self._version, self._mapping.rules)
+        return Mould(
+            template,
+            type_name,
+            self._version,
+            self._mapping.rules,
+            encounters_found=self._identification.by_server,
+        )
 
     def _template(self, type_name: str) -> FhirTemplate:
         template = self._mapping.template(type_name)
@@ -172,16 +202,6 @@ class Observer:
 def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
     rows = schema.OBSERVATION.empty_table()
     return ObservationBatch(groups.slot, groups.shard, [], [], rows, {}, (), date)
-
-
-def _readings(table: pa.Table) -> list[Reading]:
-    lists = []
-    for name in Reading._fields:
-        column = table[name]
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.int64())  # datetimes cost 20 times as much
-        lists.append(column.to_pylist())
-    return list(map(Reading._make, zip(*lists, strict=True)))
 
 
 def _table(rows: list[ValueRow]) -> pa.Table:
@@ -198,13 +218,19 @@ def _table(rows: list[ValueRow]) -> pa.Table:
 
 class _ObserveGroups(beam.DoFn):
     def __init__(
-        self, mapping: FhirMapping, mapping_version: str, device_system: str
+        self,
+        mapping: FhirMapping,
+        mapping_version: str,
+        device_system: str,
+        identification: Identification,
+        keep_groups: bool,
     ) -> None:
-        self._settings = (mapping, mapping_version, device_system)
+        self._settings = (mapping, mapping_version, device_system, identification)
+        self._keep_groups = keep_groups
         self._groups = Metrics.counter(STAGE, "MeasurementGroup")
 
     def setup(self) -> None:
-        self._observer = Observer(*self._settings)
+        self._observer = Observer(*self._settings, keep_groups=self._keep_groups)
 
     def process(self, groups: GroupBatch) -> Iterator[Any]:
         self._groups.inc(len(groups.starts))
@@ -222,16 +248,26 @@ class Observe(beam.PTransform):
         mapping: the compiled FHIR mapping.
         mapping_version: hash of the two mapping files.
         device_system: system of device identifiers; empty for none.
+        identification: how the readings were identified.
+        keep_groups: whether a sink needs the readings too.
     """
 
     mapping: FhirMapping
     mapping_version: str
     device_system: str
+    identification: Identification = BY_MESSAGE
+    keep_groups: bool = False
 
     @no_annotations  # Beam reads no NamedTuple of outputs
     def expand(self, groups: PCollection[GroupBatch]) -> Observed:
         """Wires the stage."""
-        observe = _ObserveGroups(self.mapping, self.mapping_version, self.device_system)
+        observe = _ObserveGroups(
+            self.mapping,
+            self.mapping_version,
+            self.device_system,
+            self.identification,
+            self.keep_groups,
+        )
         split = groups | "ObserveGroups" >> beam.ParDo(observe).with_output_types(
             ObservationBatch
         ).with_outputs("dead_letters", main="observations")

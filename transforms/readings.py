@@ -60,7 +60,7 @@ class ReadingRow(NamedTuple):
     """Index of the reading's `ReadingKind`."""
     observation_id: str
     patient_id: str
-    patient_identifier: str
+    patient_identifier: str | None
     device_id: str
     device_identifier: str
     encounter_id: str | None

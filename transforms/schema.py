@@ -39,7 +39,7 @@ MEASUREMENT = pa.schema(
         _field(
             "patient_identifier",
             pa.string(),
-            "the patient as the sender names them",
+            "the patient as the sender or an assignment names them; null if none does",
             _MESSAGE,
         ),
         _field("device_id", pa.string(), "id of the FHIR Device", _IDENTITY),
@@ -52,8 +52,9 @@ MEASUREMENT = pa.schema(
         _field(
             "encounter_id",
             pa.string(),
-            "the encounter; null if the message names none",
-            _MESSAGE,
+            "id of the FHIR Encounter, or, where no server was asked, the encounter as"
+            " the sender names it; null if the message names none",
+            f"{_MESSAGE}, {_IDENTITY}",
         ),
         _field(
             "correlation_id",
@@ -146,7 +147,12 @@ OBSERVATION = pa.schema(
         _field("observation_id", pa.string(), "id of the FHIR Observation", "formula"),
         _field("patient_id", pa.string(), "id of the FHIR Patient", _IDENTITY),
         _field("device_id", pa.string(), "id of the FHIR Device", _IDENTITY),
-        _field("encounter_id", pa.string(), "the encounter; null if none", _MESSAGE),
+        _field(
+            "encounter_id",
+            pa.string(),
+            "the encounter, as in measurement; null if none",
+            _MESSAGE,
+        ),
         _field("type", pa.string(), "measurement type (typeName)", "device mapping"),
         _field("code_system", pa.string(), "system of `code`", _FHIR),
         _field("code", pa.string(), "first code of the Observation", _FHIR),

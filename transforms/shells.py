@@ -6,42 +6,87 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from transforms.identity import resource_id
+
 _WHO = ("patient_id", "patient_identifier", "device_id", "device_identifier")
 
 
-def shells_of(readings: pa.Table, device_system: str) -> dict[tuple[str, str], bytes]:
+def shells_of(
+    readings: pa.Table,
+    device_system: str,
+    *,
+    linked: bool = True,
+    ours_only: bool = False,
+) -> dict[tuple[str, str], bytes]:
     """The Patients and Devices that readings refer to.
 
     Args:
         readings: columns of `schema.MEASUREMENT`.
         device_system: system of device identifiers; empty for none.
+        linked: whether Devices say whose they are.
+        ours_only: leave out those whose id is not ours: they have been found on a
+            server, where they say more than we know.
 
     Returns:
         FHIR resources as JSON, by resource type and id.
     """
     found: dict[tuple[str, str], bytes] = {}
     for who in readings.select(_WHO).group_by(list(_WHO)).aggregate([]).to_pylist():
-        for resource in _resources(who, device_system):
+        for resource in _resources(who, device_system, linked):
+            if ours_only and not _is_ours(resource):
+                continue
             key = (resource["resourceType"], resource["id"])
             found[key] = merge_shells(found.get(key), orjson.dumps(resource))
     return found
 
 
-def _resources(who: dict[str, str], device_system: str) -> Iterator[dict[str, Any]]:
-    yield {
+def _resources(
+    who: dict[str, str], device_system: str, linked: bool
+) -> Iterator[dict[str, Any]]:
+    patient = who["patient_identifier"]
+    if patient is not None:
+        yield patient_shell(who["patient_id"], patient)
+    owner = who["patient_id"] if linked else None
+    device = who["device_identifier"]
+    yield device_shell(who["device_id"], device_system, device, owner)
+
+
+def _is_ours(resource: dict[str, Any]) -> bool:
+    (identifier,) = resource["identifier"]
+    system = identifier.get("system", "")
+    return bool(resource["id"] == resource_id(system, identifier["value"]))
+
+
+def patient_shell(patient_id: str, identifier: str) -> dict[str, Any]:
+    """A Patient of whom no more is known than an identifier."""
+    return {
         "resourceType": "Patient",
-        "id": who["patient_id"],
-        "identifier": [{"value": who["patient_identifier"]}],
+        "id": patient_id,
+        "identifier": [{"value": identifier}],
     }
-    identifier = {"value": who["device_identifier"]}
-    if device_system:
-        identifier = {"system": device_system, **identifier}
-    yield {
+
+
+def device_shell(
+    device_id: str, system: str, identifier: str, patient_id: str | None
+) -> dict[str, Any]:
+    """A Device of which no more is known than an identifier and whose it is.
+
+    Args:
+        device_id: id of the Device.
+        system: of the identifier; empty for none.
+        identifier: as the sender names it.
+        patient_id: id of the Patient it is linked to; None for no link.
+    """
+    device: dict[str, Any] = {
         "resourceType": "Device",
-        "id": who["device_id"],
-        "identifier": [identifier],
-        "patient": {"reference": f"Patient/{who['patient_id']}"},
+        "id": device_id,
+        "identifier": [
+            {"system": system, "value": identifier} if system else {"value": identifier}
+        ],
     }
+    if patient_id is not None:
+        device["patient"] = {"reference": f"Patient/{patient_id}"}
+    return device
 
 
 def merge_shells(known: bytes | None, new: bytes) -> bytes:

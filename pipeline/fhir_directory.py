@@ -1,0 +1,305 @@
+"""The Patients, Devices and Encounters of a FHIR server: found, read, made and linked.
+
+What is there already is never overwritten with what little messages know: a resource
+is made only where there is none, and all that is ever changed is a link that a Device
+lacks.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.fhir_client import FhirClient
+from pipeline.fhir_errors import FhirRefusedError
+from pipeline.fhir_work import Traffic
+from transforms import exact_json
+from transforms.bundle import (
+    Entry,
+    Outcome,
+    identified,
+    issue_codes,
+    put,
+    read,
+    search,
+)
+from transforms.errors import (
+    FhirResourceRejectedError,
+    MultipleResourceFoundError,
+    PatientDeviceMismatchError,
+    RecordError,
+)
+
+Resource = dict[str, Any]
+
+
+class Wanted(NamedTuple):
+    """A resource that is known by an identifier."""
+
+    type: str
+    system: str
+    """Empty for any system."""
+    value: str
+
+
+class Key(NamedTuple):
+    """A resource that is known by its id."""
+
+    type: str
+    id: str
+
+
+class Standing(NamedTuple):
+    """A resource as it stands on the server."""
+
+    id: str
+    owner: str | None
+    """Of a Device: the id of the Patient it is linked to."""
+    is_new: bool = False
+    """Whether we have just made it."""
+
+
+Settled = Standing | RecordError | None
+
+
+class Directory:
+    """Patients, Devices and Encounters of one server.
+
+    Args:
+        client: talks to it.
+    """
+
+    def __init__(self, client: FhirClient) -> None:
+        self._client = client
+        self.traffic = Traffic()
+        """What it took so far."""
+        base = re.escape(client.server.base)
+        # Also MedTech's ids, https://hl7.org/fhir/R4/references.html#literal
+        self._owner = re.compile(
+            rf"(?:{base}/)?Patient/([A-Za-z0-9_.~#-]{{1,64}})(?:/_history/.*)?"
+        )
+
+    def _send(self, entries: Sequence[Entry]) -> list[Outcome]:
+        # What is read may be written again: with every digit.
+        outcomes, traffic = self._client.send(entries, exact=True)
+        self.traffic += traffic
+        return outcomes
+
+    def find(self, wanted: Collection[Wanted]) -> dict[Wanted, list[Resource]]:
+        """All resources that have an identifier, exactly.
+
+        Raises:
+            FhirUnavailableError, FhirRefusedError: as `FhirClient.send`.
+        """
+        each = list(dict.fromkeys(wanted))
+        entries = [search(one.type, identified(one.system, one.value)) for one in each]
+        outcomes = self._send(entries)
+        return {
+            one: [found for found in self._hits(outcome) if _has(found, one)]
+            for one, outcome in zip(each, outcomes, strict=True)
+        }
+
+    def _hits(self, outcome: Outcome) -> Iterable[Resource]:
+        page = outcome.resource
+        if page is None:
+            msg = (
+                f"{self._client.server.base} does not search by identifier"
+                f" ({outcome.status}): identities cannot be looked up there"
+            )
+            raise FhirRefusedError(msg)
+        while page is not None:
+            for entry in page.get("entry", ()):
+                yield entry.get("resource", {})
+            following = (
+                link["url"]
+                for link in page.get("link", ())
+                if link.get("relation") == "next"
+            )
+            url = next(following, None)
+            page = None if url is None else self._client.get(url)
+
+    def read(self, keys: Collection[Key]) -> dict[Key, Resource | None]:
+        """Resources by id; None for those that are not there or no longer."""
+        each = list(dict.fromkeys(keys))
+        entries = [read(key.type, key.id) for key in each]
+        outcomes = self._send(entries)
+        return {
+            key: outcome.resource if outcome.done else None
+            for key, outcome in zip(each, outcomes, strict=True)
+        }
+
+    def owner(self, device: Resource) -> str | None:
+        """The id of the Patient that a Device is linked to; None for no link.
+
+        Raises:
+            ValueError: the link is no reference to a Patient of this server.
+        """
+        link = device.get("patient")
+        if link is None:
+            return None
+        reference = link.get("reference") if isinstance(link, dict) else None
+        match = self._owner.fullmatch(reference) if isinstance(reference, str) else None
+        if match is None:
+            msg = "the link is no reference to a Patient"
+            raise ValueError(msg)
+        return match[1]
+
+    def settle(self, shells: Mapping[Key, Resource]) -> dict[Key, Settled]:
+        """Sees to it that Patients or Devices are there.
+
+        Args:
+            shells: resources by our id, to be made where there are none; each has one
+                identifier.
+
+        Returns:
+            What stands on the server for each; why it cannot; or None where another
+            writer was at work, and the caller must look again.
+        """
+        if self._client.server.ids == "server":
+            return self._settle_by_identifier(shells)
+        known = self.read(shells.keys())
+        settled = {k: self._standing(found) for k, found in known.items() if found}
+        missing = {key: shells[key] for key in shells if key not in settled}
+        entries = [
+            put(key.type, key.id, exact_json.dumps(shell), if_none_match=True)
+            for key, shell in missing.items()
+        ]
+        outcomes = self._send(entries)
+        for (key, shell), outcome in zip(missing.items(), outcomes, strict=True):
+            overwrote = outcome.status == 200 and key.type == "Device"
+            if overwrote:
+                self._restore(key, shell, outcome)
+            if overwrote or outcome.status in (409, 412):
+                settled[key] = None
+            elif outcome.done:
+                settled[key] = self._standing(shell, is_new=True)
+            else:
+                settled[key] = rejected(key.type, outcome)
+        return settled
+
+    def _settle_by_identifier(
+        self, shells: Mapping[Key, Resource]
+    ) -> dict[Key, Settled]:
+        wanted = {key: _identifier(shell) for key, shell in shells.items()}
+        found = self.find(wanted.values())
+        settled: dict[Key, Settled] = {}
+        missing: dict[Key, Entry] = {}
+        for key, one in wanted.items():
+            if len(found[one]) > 1:
+                settled[key] = ambiguous(key.type)
+            elif found[one]:
+                settled[key] = self._standing(found[one][0])
+            else:
+                rest = {k: v for k, v in shells[key].items() if k != "id"}
+                query = identified(one.system, one.value)
+                body = exact_json.dumps(rest)
+                missing[key] = Entry("POST", key.type, body, if_none_exist=query)
+        outcomes = self._send(list(missing.values()))
+        for key, outcome in zip(missing, outcomes, strict=True):
+            if outcome.status == 412:
+                settled[key] = ambiguous(key.type)
+            elif not outcome.done:
+                settled[key] = rejected(key.type, outcome)
+            elif outcome.status == 201 and outcome.id is not None:
+                made = {**shells[key], "id": outcome.id}
+                settled[key] = self._standing(made, is_new=True)
+            else:
+                settled[key] = None
+        return settled
+
+    def _standing(self, resource: Resource, *, is_new: bool = False) -> Settled:
+        try:
+            return Standing(resource["id"], self.owner(resource), is_new)
+        except ValueError:
+            return mismatch()
+
+    def _restore(self, key: Key, ours: Resource, outcome: Outcome) -> None:
+        """Gives a Device back to the writer that made it between our look and our PUT.
+
+        Some servers do not look at If-None-Match; they say by 200 instead of 201 that
+        there was something.
+        """
+        if outcome.version is None or not outcome.version.isdigit():
+            return
+        before = self.version(key, int(outcome.version) - 1)
+        if before is None or before.get("patient") == ours.get("patient"):
+            return
+        body = exact_json.dumps(before)
+        self._send([put("Device", key.id, body, if_match=outcome.version)])
+
+    def version(self, key: Key, number: int) -> Resource | None:
+        """A former version of a resource, None if there is none or it was deleted."""
+        (found,) = self._send([Entry("GET", f"{key.type}/{key.id}/_history/{number}")])
+        return found.resource if found.done else None
+
+    def link(self, devices: Sequence[tuple[Resource, str]]) -> list[RecordError | None]:
+        """Links Devices that have no patient to one.
+
+        Args:
+            devices: each as it was read, and the Patient's id.
+
+        Returns:
+            Why the server refuses; None where the caller must look again what has
+            become of the link.
+        """
+        entries = []
+        for device, patient_id in devices:
+            linked = {**device, "patient": {"reference": f"Patient/{patient_id}"}}
+            version = device.get("meta", {}).get("versionId")
+            body = exact_json.dumps(linked)
+            entries.append(put("Device", device["id"], body, if_match=version))
+        outcomes = self._send(entries)
+        return [
+            None
+            if outcome.done or outcome.status in (409, 412)
+            else rejected("Device", outcome)
+            for outcome in outcomes
+        ]
+
+
+def _has(resource: Resource, wanted: Wanted) -> bool:
+    """Whether a hit has the identifier: some servers compare its beginning only."""
+    return any(
+        identifier.get("value") == wanted.value
+        and (not wanted.system or identifier.get("system") == wanted.system)
+        for identifier in resource.get("identifier", ())
+    )
+
+
+def _identifier(shell: Resource) -> Wanted:
+    (identifier,) = shell["identifier"]
+    system = identifier.get("system", "")
+    return Wanted(shell["resourceType"], system, identifier["value"])
+
+
+def rejected(kind: str, outcome: Outcome) -> FhirResourceRejectedError:
+    """Why a server refuses a resource, with all it says of it."""
+    codes = issue_codes(outcome.issues)
+    said = f"{outcome.status}: {codes}" if codes else str(outcome.status)
+    error = FhirResourceRejectedError(
+        f"the FHIR server refuses the {kind} ({said})",
+        "its own words stand in outcome: mend the FHIR mapping or the server, then run"
+        " the messages again",
+    )
+    if outcome.issues is not None:
+        error.outcome = exact_json.dumps(outcome.issues).decode()
+    return error
+
+
+def ambiguous(kind: str) -> MultipleResourceFoundError:
+    """Several resources have one identifier: which is meant nobody can tell."""
+    return MultipleResourceFoundError(
+        f"several resources of the FHIR server have the identifier of the {kind}",
+        "remove the duplicates there; of Devices, --device_identifier_system tells"
+        " apart those of different systems",
+    )
+
+
+def mismatch() -> PatientDeviceMismatchError:
+    """A device belongs to one patient on the server and sends for another."""
+    return PatientDeviceMismatchError(
+        "the measurement names a patient to whom its Device on the FHIR server is not"
+        " linked",
+        "correct Device.patient there, or what the device sends, and run the messages"
+        " again; if patientIdExpression finds no identifier of a Patient, leave it out;"
+        " for devices that change hands there is --identity=assignments",
+    )

@@ -1,0 +1,124 @@
+"""WriteFhirServer: Observations and whom they refer to, onto a FHIR server.
+
+At least once and idempotent is all that is asked of the runner: everything is written
+under its id. A bundle that fails may have written a part of what it holds; the retry
+writes it again and changes nothing. What the server refuses for good of one resource is
+a dead letter, in the global window.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import GlobalWindow, GlobalWindows
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
+
+from pipeline.fhir_draft import Outgoing
+from pipeline.fhir_settings import FhirServer
+from pipeline.fhir_writer import STAGE, ServerWriter
+from transforms.fhir_mapping import FhirMapping
+from transforms.model import GroupBatch, LetterBatch, ObservationBatch
+from transforms.observation_value import Reading
+from transforms.reading_group import readings_of
+from transforms.shells import merge_shells
+
+_ROUNDS = 4
+"""Bundles that each connection has to send at a time: enough to keep it busy."""
+
+
+class _Outbox:
+    """What is to be written at once: of one Observation what came last."""
+
+    def __init__(self) -> None:
+        self.observations: dict[str, Outgoing] = {}
+        self.shells: dict[tuple[str, str], bytes] = {}
+        self.withdrawn: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.observations) + len(self.withdrawn)
+
+    def add(self, batch: ObservationBatch) -> None:
+        readings = {} if batch.groups is None else _by_observation(batch.groups)
+        for resource_id, body in zip(batch.ids, batch.resources, strict=True):
+            outgoing = Outgoing(resource_id, body, readings.get(resource_id, ()))
+            self.observations[resource_id] = outgoing
+            self.withdrawn.pop(resource_id, None)
+        for resource_id, identifier in batch.withdrawn:
+            self.withdrawn[resource_id] = identifier
+            self.observations.pop(resource_id, None)
+        for key, shell in batch.shells.items():
+            self.shells[key] = merge_shells(self.shells.get(key), shell)
+
+
+def _by_observation(groups: GroupBatch) -> dict[str, list[Reading]]:
+    readings = readings_of(groups.readings)
+    ends = (*groups.starts[1:], len(readings))
+    return {
+        readings[start].observation_id: readings[start:end]
+        for start, end in zip(groups.starts, ends, strict=True)
+    }
+
+
+class _SendBatches(beam.DoFn):
+    def __init__(
+        self, server: FhirServer, mapping: FhirMapping, mapping_version: str
+    ) -> None:
+        self._settings = (server, mapping_version, mapping)
+        self._most = server.bundle_size * server.connections * _ROUNDS
+
+    def setup(self) -> None:
+        self._writer = ServerWriter(*self._settings)
+
+    def start_bundle(self) -> None:
+        self._outbox = _Outbox()
+
+    def process(self, batch: ObservationBatch) -> Iterator[LetterBatch]:
+        self._outbox.add(batch)
+        if len(self._outbox) >= self._most:
+            yield from self._send()
+
+    def finish_bundle(self) -> Iterator[Any]:
+        for letters in self._send():
+            yield WindowedValue(letters, MIN_TIMESTAMP, (GlobalWindow(),))
+
+    def _send(self) -> Iterator[LetterBatch]:
+        outbox, self._outbox = self._outbox, _Outbox()
+        if not outbox:
+            return
+        written = self._writer.write(
+            list(outbox.observations.values()), outbox.shells, outbox.withdrawn.items()
+        )
+        for name, count in written.counts.items():
+            Metrics.counter(STAGE, name).inc(count)
+        if written.letters:
+            yield LetterBatch(written.letters)
+
+
+@dataclasses.dataclass
+class WriteFhirServer(beam.PTransform):
+    """Observations, and the Patients and Devices they refer to, to a server.
+
+    Args:
+        server: the server.
+        mapping: what the Observations are made by.
+        mapping_version: hash of the two mapping files.
+    """
+
+    server: FhirServer
+    mapping: FhirMapping
+    mapping_version: str
+
+    def expand(
+        self, observations: PCollection[ObservationBatch]
+    ) -> PCollection[LetterBatch]:
+        """Wires the stage; its output are dead letters."""
+        send = _SendBatches(self.server, self.mapping, self.mapping_version)
+        return (
+            observations
+            | "OutOfSlots" >> beam.WindowInto(GlobalWindows())
+            | "Send" >> beam.ParDo(send).with_output_types(LetterBatch)
+        )
