@@ -1,9 +1,10 @@
-"""The command line: `vitalbeam run | check | preview`.
+"""The command line: `vitalbeam run | check | preview | push`.
 
-Exit status of `run` and `preview`: 0 clean, 1 with dead letters, 2 mapping or usage
-error. Of `check`: 0, or 1 with errors, 2 usage error. Of all: 3 when the program
-itself failed (a full disk, a bug), 130 when it was interrupted. What a command needs
-is imported when it runs: `--help` and `check` do not pay for Apache Beam.
+Exit status of `run`, `preview` and `push`: 0 clean, 1 with dead letters, 2 mapping or
+usage error. Of `check`: 0, or 1 with errors, 2 usage error. Of all: 3 when the program
+itself failed (a full disk, a server that is down, a bug), 130 when it was interrupted.
+What a command needs is imported when it runs: `--help` and `check` do not pay for
+Apache Beam.
 """
 
 import argparse
@@ -68,6 +69,11 @@ _EXAMPLES = {
       write readings and Observations as Parquet, resources as FHIR NDJSON, and what
       could not be mapped as dead letters
 """,
+    "push": """\
+  vitalbeam push out --fhir=https://server/fhir \\
+      --fhir_auth=bearer --fhir_token_env=TOKEN
+      load what an earlier run has written to out/fhir into a FHIR server
+""",
 }
 
 
@@ -123,11 +129,43 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--fhir", metavar="URL", action="append", help="FHIR server to look at"
     )
     add_server_flags(preview.add_argument_group("FHIR server"))
+    _add_push(commands)
     tidy = [_underscored(argument) for argument in argv]
     flags, rest = parser.parse_known_args(tidy)
     if rest and flags.command != "run":
         raise unknown(rest, commands.choices[flags.command])
     return flags, rest
+
+
+def _add_push(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    push = _program(
+        commands,
+        "push",
+        "load a folder of FHIR resources, written earlier, into a FHIR server",
+        "Pushing again changes nothing, and goes on where an interrupted push was.\n"
+        "Patients and Devices that are there stay as they are.",
+    )
+    push.add_argument(
+        "folder",
+        metavar="DIR",
+        help="what --out of a run named, or its folder fhir; flags go before",
+    )
+    push.add_argument(
+        "--fhir", metavar="URL", required=True, help="address of the FHIR server"
+    )
+    push.add_argument(
+        "--dead_letters",
+        metavar="DIR",
+        help="folder of what the server refuses (default: dead_letters below DIR)",
+    )
+    push.add_argument(
+        "--again",
+        action="store_true",
+        help="push also what has been pushed before, as for a server that was emptied",
+    )
+    add_server_flags(push.add_argument_group("FHIR server"))
 
 
 def _underscored(argument: str) -> str:
@@ -144,14 +182,7 @@ def _command(
     summary: str,
     details: str,
 ) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.\n{details}",
-        epilog=f"example:\n{_EXAMPLES[name]}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    command = _program(commands, name, summary, details)
     command.add_argument(
         "folder",
         nargs="?",
@@ -161,6 +192,22 @@ def _command(
     add_mapping_flags(command)
     add_rule_flags(command)
     return command
+
+
+def _program(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    details: str,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n{details}",
+        epilog=f"example:\n{_EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def _add_format(command: argparse.ArgumentParser, people: str) -> None:
@@ -274,6 +321,34 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
     return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
 
 
+def push(flags: argparse.Namespace) -> int:
+    """Loads a folder of resources into a server."""
+    if flags.fhir_merge:
+        msg = "--fhir_merge is for run: a folder does not hold what merging needs"
+        raise UsageError(msg)
+    servers = resolve_servers((flags.fhir,), flags)
+    if not servers:
+        msg = f"--fhir={flags.fhir}: push loads into a server, as https://server/fhir"
+        raise UsageError(msg)
+    from pipeline.fhir_client import check_server
+    from pipeline.push import TYPES, resources_in
+    from pipeline.push import push as load
+    from pipeline.summary import dead_letters, print_pushed
+    from pipeline.upsert_files import Folder
+
+    folder = resources_in(Folder(flags.folder))
+    if not any((folder / kind).files(".ndjson") for kind in TYPES):
+        msg = f"{flags.folder} holds no FHIR resources: name what --out of a run named"
+        raise UsageError(msg)
+    check_server(servers[0])
+    letters = Folder(flags.dead_letters or f"{flags.folder}/dead_letters")
+    started = time.monotonic()
+    counts = load(folder, servers[0], letters, again=flags.again)
+    seconds = time.monotonic() - started
+    print_pushed(Terminal(), counts, servers[0].base, letters.uri, seconds)
+    return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
+
+
 def _paths(inputs: Inputs) -> list[str]:
     if inputs.messages is None:
         msg = "there are no messages: give --messages=GLOB, or DIR with messages.ndjson"
@@ -333,6 +408,8 @@ def _command_of(argv: Sequence[str]) -> int:
         from pipeline.ingest_options import beam_options
 
         beam_options(rest)  # first: for a misspelt flag another one seems to be missing
+    if flags.command == "push":
+        return push(flags)
     inputs = resolve_inputs(flags.folder, flags)
     if flags.command == "run":
         return run(flags, inputs, rest)

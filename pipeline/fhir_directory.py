@@ -165,6 +165,8 @@ class Directory:
         ]
         outcomes = self._send(entries)
         for (key, shell), outcome in zip(missing.items(), outcomes, strict=True):
+            if outcome.status == 404:
+                raise self._without_ids(key.type)
             overwrote = outcome.status == 200 and key.type == "Device"
             if overwrote:
                 self._restore(key, shell, outcome)
@@ -175,6 +177,14 @@ class Directory:
             else:
                 settled[key] = rejected(key.type, outcome)
         return settled
+
+    def _without_ids(self, kind: str) -> FhirRefusedError:
+        # Of a PUT that would create: every later one would fare the same.
+        msg = (
+            f"{self._client.server.base} makes no {kind} under an id of ours (404): try"
+            " --fhir_ids=server"
+        )
+        return FhirRefusedError(msg)
 
     def _settle_by_identifier(
         self, shells: Mapping[Key, Resource]

@@ -12,6 +12,7 @@ import requests
 import urllib3
 
 from pipeline.fhir_auth import Tokens, tokens_of
+from pipeline.fhir_endpoint import explained, how_to_send
 from pipeline.fhir_errors import FhirRefusedError, FhirUnavailableError
 from pipeline.fhir_settings import FhirServer
 
@@ -57,10 +58,14 @@ class Exchange:
 
     Args:
         server: where it is and who we are there.
+
+    Raises:
+        FhirRefusedError: there is no file of trusted certificates.
     """
 
     def __init__(self, server: FhirServer) -> None:
         self._server = server
+        self._how = how_to_send(server)
         self._local = threading.local()
         self.takes_bundles = False
         """Whether the server has answered one properly."""
@@ -147,8 +152,11 @@ class Exchange:
         try:
             reply = self._send(method, path, body, {**every, **headers}, started)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            known = explained(error, self.base, self._server.timeout_s)
+            if isinstance(known, FhirRefusedError):
+                raise known from None  # the cause holds what was sent
             spent = round((time.monotonic() - started) * 1000)
-            raise BusyError(_reason(error), milliseconds=spent) from error
+            raise BusyError(_reason(error), milliseconds=spent) from None
         if reply.status == 401 and tokens is not None and token is not None:
             tokens.refuse(token)
         return reply
@@ -168,9 +176,7 @@ class Exchange:
             data=body,
             headers=headers,
             stream=True,
-            timeout=(min(limit, _CONNECT_S), limit),
-            allow_redirects=False,
-            verify=self._server.ca or True,
+            **{**self._how, "timeout": (min(limit, _CONNECT_S), limit)},
         ) as response:
             content = bytearray()
             # Each read has its timeout; a server that drips must end all the same.
@@ -205,10 +211,7 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _reason(error: Exception) -> str:
     """What went wrong with a connection; the texts of libraries may quote addresses."""
     if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-        return (
-            "its TLS certificate is not trusted, or there is no TLS; a private CA is"
-            " named by --fhir_ca"
-        )
+        return "no TLS"
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return "timeout"
     if isinstance(error, requests.exceptions.ProxyError):

@@ -17,7 +17,14 @@ import orjson
 from cachetools import LRUCache
 
 from pipeline.fhir_client import client_of
-from pipeline.fhir_directory import Directory, Key, ambiguous, mismatch, rejected
+from pipeline.fhir_directory import (
+    Directory,
+    Key,
+    Standing,
+    ambiguous,
+    mismatch,
+    rejected,
+)
 from pipeline.fhir_draft import Draft, Outgoing
 from pipeline.fhir_merger import UNCHANGED, Answer, Merger
 from pipeline.fhir_settings import FhirServer
@@ -85,7 +92,7 @@ class ServerWriter:
     def write(
         self,
         observations: Sequence[Outgoing],
-        shells: Mapping[tuple[str, str], bytes],
+        shells: Mapping[Key, bytes],
         withdrawn: Iterable[tuple[str, str]] = (),
     ) -> Written:
         """Writes Observations, and removes those that can no longer be made.
@@ -118,6 +125,26 @@ class ServerWriter:
         self._count_traffic(counts)
         return Written(counts, letters)
 
+    def settle(self, shells: Mapping[Key, bytes]) -> Written:
+        """Sees to it that Patients and Devices are there; what is there stays as it is.
+
+        Args:
+            shells: what to make where there is none, as JSON.
+
+        Raises:
+            FhirUnavailableError, FhirRefusedError: as `FhirClient.send`.
+        """
+        counts: Counter[str] = Counter()
+        letters = [
+            dead_letter(
+                STAGE, error, shells[key], f"{key.type}/{key.id}", None, self._version
+            )
+            for key, error in self._settle(shells, counts).items()
+            if isinstance(error, RecordError)
+        ]
+        self._count_traffic(counts)
+        return Written(counts, letters)
+
     def _is_held(self, outgoing: Outgoing) -> bool:
         if self._server.merge:
             return False  # others write too: only the server knows
@@ -127,19 +154,18 @@ class ServerWriter:
     def _put(
         self,
         drafts: Sequence[Draft],
-        shells: Mapping[tuple[str, str], bytes],
+        shells: Mapping[Key, bytes],
         counts: Counter[str],
     ) -> dict[str, Answer]:
         """Settles whom the Observations refer to, and writes them."""
         keys = {key for draft in drafts for key in draft.keys}
-        needed = {Key(*key): shell for key, shell in shells.items() if key in keys}
-        settled = self._shells.settle(needed)
-        ids: dict[Key, str] = {}
-        for key, standing in settled.items():
-            if not isinstance(standing, RecordError):
-                counts[f"Server{key.type}Created"] += standing.is_new
-                if standing.id != key.id:
-                    ids[key] = standing.id
+        needed = {key: shells[key] for key in keys if key in shells}
+        settled = self._settle(needed, counts)
+        ids = {
+            key: standing.id
+            for key, standing in settled.items()
+            if isinstance(standing, Standing) and standing.id != key.id
+        }
         answers: dict[str, Answer] = {}
         ready = []
         for draft in drafts:
@@ -154,6 +180,15 @@ class ServerWriter:
         entries = [d.unnamed_entry(ids) if unnamed else d.entry(ids) for d in ready]
         outcomes = self._send(entries)
         return answers | {d.id: o for d, o in zip(ready, outcomes, strict=True)}
+
+    def _settle(
+        self, shells: Mapping[Key, bytes], counts: Counter[str]
+    ) -> dict[Key, Settled]:
+        settled = self._shells.settle(shells)
+        for key, standing in settled.items():
+            is_new = isinstance(standing, Standing) and standing.is_new
+            counts[f"Server{key.type}Created"] += is_new
+        return settled
 
     def _send(self, entries: Sequence[Entry]) -> list[Outcome]:
         outcomes, traffic = self._client.send(entries)

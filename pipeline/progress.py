@@ -26,19 +26,23 @@ class Progress:
     Args:
         total: bytes of input.
         console: where to show it.
+        noun: what is counted.
     """
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
+    def __init__(
+        self, total: int, console: Console | None = None, noun: str = "messages"
+    ) -> None:
+        self._noun = noun
         self._total = total
         self._console = console or Console(stderr=True)
         self._messages = 0
         self._bytes = 0
         self._started = self._logged = time.monotonic()
         self._bar = Bar(
-            TextColumn("{task.fields[messages]:,} messages"),
+            TextColumn(f"{{task.fields[messages]:,}} {noun}"),
             BarColumn(),
             DownloadColumn(),
-            TextColumn("{task.fields[rate]:,.0f} messages/s"),
+            TextColumn(f"{{task.fields[rate]:,.0f}} {noun}/s"),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self._console,
             transient=True,
@@ -73,10 +77,12 @@ class Progress:
         self._logged = now
         left = (self._total - self._bytes) * (now - self._started) / max(self._bytes, 1)
         _LOG.info(
-            "%s messages, %s of %s, %s messages/s, %.0f s left",
+            "%s %s, %s of %s, %s %s/s, %.0f s left",
             f"{self._messages:,}",
+            self._noun,
             decimal(self._bytes),
             decimal(self._total),
             f"{rate:,.0f}",
+            self._noun,
             left,
         )

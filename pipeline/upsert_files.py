@@ -79,6 +79,24 @@ class Folder:
         except FileNotFoundError:
             return None
 
+    def files(self, suffix: str) -> list[tuple[str, int]]:
+        """The files below this folder, however deep, by path.
+
+        Args:
+            suffix: what their names end with.
+
+        Returns:
+            Their paths below the folder and their sizes in bytes.
+        """
+        filesystem, root = self._place
+        below = fs.FileSelector(root, recursive=True, allow_not_found=True)
+        found = [
+            (entry.path.removeprefix(root).lstrip("/"), entry.size)
+            for entry in filesystem.get_file_info(below)
+            if entry.type == fs.FileType.File and entry.path.endswith(suffix)
+        ]
+        return sorted(found)
+
     def open_each(self, name: str) -> Iterator[tuple[str, pa.NativeFile]]:
         """Opens the files of one name in the folders directly below this one.
 

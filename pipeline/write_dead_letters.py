@@ -30,6 +30,9 @@ _LONGEST = 100
 _SOURCE = re.compile(r"(.*?)[:#/](\d+)", re.DOTALL)
 
 
+_RESOURCE = re.compile(r"(Observation|Patient|Device)/[A-Za-z0-9.-]{1,64}")
+
+
 def _position(source: str) -> int:
     match = _SOURCE.fullmatch(source)
     return int(match[2]) if match else 0
@@ -38,8 +41,12 @@ def _position(source: str) -> int:
 def letter_file(source: str) -> str:
     """The file of the letters from one stretch of a source.
 
-    Two sources of one name in different folders have different files.
+    Two sources of one name in different folders have different files. Resources have no
+    place in a source: some share a file by their ids.
     """
+    if resource := _RESOURCE.fullmatch(source):
+        digest = hashlib.sha256(source.encode()).hexdigest()
+        return f"{resource[1]}-{digest[:2]}.ndjson"
     match = _SOURCE.fullmatch(source)
     origin = match[1] if match else source
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", origin.rpartition("/")[2])

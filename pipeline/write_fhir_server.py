@@ -17,6 +17,7 @@ from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.fhir_directory import Key
 from pipeline.fhir_draft import Outgoing
 from pipeline.fhir_settings import FhirServer
 from pipeline.fhir_writer import STAGE, ServerWriter
@@ -35,7 +36,7 @@ class _Outbox:
 
     def __init__(self) -> None:
         self.observations: dict[str, Outgoing] = {}
-        self.shells: dict[tuple[str, str], bytes] = {}
+        self.shells: dict[Key, bytes] = {}
         self.withdrawn: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -50,7 +51,8 @@ class _Outbox:
         for resource_id, identifier in batch.withdrawn:
             self.withdrawn[resource_id] = identifier
             self.observations.pop(resource_id, None)
-        for key, shell in batch.shells.items():
+        for name, shell in batch.shells.items():
+            key = Key(*name)
             self.shells[key] = merge_shells(self.shells.get(key), shell)
 
 

@@ -8,7 +8,6 @@ tested against one, in `integration`.
 
 import contextlib
 import gzip
-import json
 import re
 import socket
 import struct
@@ -18,6 +17,8 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs
+
+from transforms import exact_json
 
 
 class Fault(NamedTuple):
@@ -289,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = stub.faults.popleft() if stub.faults else None
         is_bundle = self.command == "POST" and not path
-        count = len(json.loads(body)["entry"]) if is_bundle else 1
+        count = len(exact_json.loads(body)["entry"]) if is_bundle else 1
         stub.requests.append((self.command, path, dict(self.headers), count))
         if fault is not None and fault.wait_s:
             time.sleep(fault.wait_s)
@@ -308,7 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
         if stub.token and self.headers.get("Authorization") != f"Bearer {stub.token}":
             return 401, outcome("login"), {}
         if self.command == "POST" and not path:
-            bundle = json.loads(body)
+            bundle = exact_json.loads(body)
             ids = {entry.get("resource", {}).get("id") for entry in bundle["entry"]}
             if ids & stub.unreadable:
                 return 400, outcome("processing"), {}
@@ -317,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path.endswith("/_search"):
             method, url = "GET", f"{path.removesuffix('/_search')}?{body.decode()}"
         elif body:
-            resource = json.loads(body)
+            resource = exact_json.loads(body)
             if resource.get("id") in stub.unreadable:
                 return 400, outcome("processing"), {}
         conditions = {
@@ -344,7 +345,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.close()
             self.wfile = _Nowhere()
             return
-        content = b"" if document is None else json.dumps(document).encode()
+        content = b"" if document is None else exact_json.dumps(document)
         if fault is not None and fault.status:
             status = fault.status
         if fault is not None and fault.body is not None:
