@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from pipeline.fhir_client import client_of
 from pipeline.fhir_directory import (
@@ -42,6 +42,9 @@ STAGE = "WriteFhir"
 _MOST = 200_000
 """Observations of which a process remembers what the server holds."""
 
+_REMEMBER_S = 3600.0
+"""Seconds for which it is trusted to hold them: it may be set back to a backup."""
+
 
 class Written(NamedTuple):
     """What became of what was to be written."""
@@ -54,7 +57,7 @@ class Written(NamedTuple):
 class _Memory:
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.held: LRUCache[str, bytes] = LRUCache(_MOST)
+        self.held: TTLCache[str, bytes] = TTLCache(_MOST, _REMEMBER_S)
         """Digests of what the server holds, by id."""
 
 

@@ -125,13 +125,13 @@ class _Push:
             self._shells.update(shells)
             parts = _chunks(shells.items(), self._most)
             written = () if known else map(self._writer.settle, map(dict, parts))
-        refused = len(damaged)
-        self._save(damaged)
+        whole = True
         for one in written:
             self.counts += one.counts
             self._save(one.letters)
-            refused += len(one.letters)
-        return refused == 0
+            whole = whole and not one.letters
+        self._save(damaged)  # which the lines have told by now
+        return whole and not damaged
 
     def _write(self, lines: Iterable[_Line]) -> Written:
         observations = {line.key.id: Outgoing(line.key.id, line.body) for line in lines}
