@@ -127,9 +127,10 @@ class FhirClient:
                     work.attempt(alone=alone)
         except BusyError as busy:
             tries = attempt.retry_state.attempt_number
+            often = "once" if tries == 1 else f"{tries} times"
             msg = (
                 f"{self.server.base} gives no proper answer ({busy.reason}), tried"
-                f" {tries} times: nothing is lost, try again when it does"
+                f" {often}: nothing is lost, try again when it does"
             )
             raise FhirUnavailableError(msg) from busy
         return work.settled(), work.traffic
