@@ -38,6 +38,8 @@ class _Known(NamedTuple):
 
     resource: dict[str, Any]
     version: str | None
+    is_lost: bool = False
+    """Whether we have overwritten it: then it must be written, changed or not."""
 
 
 class Merger:
@@ -123,16 +125,17 @@ class Merger:
     ) -> None:
         mapping = self._mapping
         template = None if mapping is None else mapping.template(draft.type or "")
-        if template is None:
+        if mapping is None or template is None:
             msg = "an Observation cannot be merged without the template it was made by"
             raise LookupError(msg)
         new = draft.document(ids)
         try:
-            merged = merge(there.resource, new, template, draft.outgoing.readings)
+            readings = draft.outgoing.readings
+            merged = merge(there.resource, new, template, readings, rules=mapping.rules)
         except RecordError as error:
             answers[draft.id] = error.detached()
             return
-        if not merged.changed:
+        if not merged.changed and not there.is_lost:
             answers[draft.id] = Outcome(UNCHANGED)
             return
         body = exact_json.dumps(merged.observation)
@@ -177,7 +180,7 @@ class Merger:
             )
             if before is not None:
                 del answers[ours]
-                lost[ours] = _Known(before, answer.version)
+                lost[ours] = _Known(before, answer.version, is_lost=True)
         return lost
 
 

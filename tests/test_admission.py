@@ -406,6 +406,22 @@ def test_a_value_that_does_not_fit_keeps_the_whole_measurement_out(
     assert (type(error), error.message, error.suggestion) == (kind, message, _HINT)
 
 
+def test_a_text_is_no_longer_than_r4_allows():
+    most, more = "7" * 1_048_576, "é" * 1_048_577
+    assert admission().admit(measurement("hr", ("note", most))).values[0][2] == most
+
+    with pytest.raises(FhirDataMappingError) as caught:
+        admission().admit(measurement("hr", ("hr", "72"), ("note", more)))
+    assert (caught.value.message, caught.value.suggestion) == (
+        "The value [note] has more than 1048576 characters, which FHIR does not allow",
+        "have the device send a shorter text",
+    )
+    # What no Observation holds may have any length.
+    admission().admit(measurement("hr", ("unmapped", more), ("fall", more)))
+    found = admission(MEDTECH).admit(measurement("hr", ("note", more)))
+    assert found.values[0][2] == more
+
+
 def test_a_type_without_a_template_is_told_each_time():
     found = admission()
     for _ in range(2):

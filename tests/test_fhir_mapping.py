@@ -484,7 +484,8 @@ def keys(more):
             ),
             [
                 error(
-                    "[v] would hold 10800000 samples per Observation",
+                    "[v] would hold 10800000 samples per Observation, and a text of"
+                    " FHIR holds 524288 at most",
                     "raise defaultPeriod or lower periodInterval",
                 )
             ],
@@ -565,6 +566,68 @@ def test_every_error_of_a_template_is_told_at_its_place(text, expected):
 
 def _quantity():
     return template(value=QuantityValue("v", None, None, None))
+
+
+@pytest.mark.parametrize(
+    ("interval", "period", "cells", "fits"),
+    [
+        (60, "6.867", 524_247, (True, True)),
+        (60, "6.866", 524_323, (False, True)),
+        (1, "0.115", 521_740, (True, True)),
+        (1, "0.114", 526_316, (False, True)),
+        (1440, "164.795", 524_288, (True, True)),
+        # The last cell is not a whole one.
+        (1440, "164.794", 524_291, (False, True)),
+        (1440, "8.64", 10_000_000, (False, True)),
+        (1440, "8.639", 10_001_158, (False, False)),
+        (-1, "0.001", None, (True, True)),
+    ],
+)
+def test_a_grid_that_can_never_fit_is_an_error(interval, period, cells, fits):
+    value = (
+        f'{{"valueType": "SampledData", "valueName": "v", "defaultPeriod": {period}}}'
+    )
+    body = keys(f'"periodInterval": {interval}, "value": ')
+    told = f"[v] would hold {cells} samples per Observation"
+    limit = ", and a text of FHIR holds 524288 at most"
+    hint = "raise defaultPeriod or lower periodInterval"
+
+    for rules, fitting, more in zip((USUAL, MEDTECH), fits, (limit, ""), strict=True):
+        mark, expected = ("", []) if fitting else ("¦", [error(told + more, hint)])
+        text = collection(f"{body[:-1]}{mark}{value}}}")
+        assert (check(text, expected, rules).templates == {}) is not fitting
+
+
+_LACKS = "a Quantity's code has no system: the code is left out of the Quantity"
+_UCUM = 'add "system": "http://unitsofmeasure.org" if the code is UCUM'
+
+
+@pytest.mark.parametrize(
+    ("members", "usual"),
+    [
+        ('"unit": "bpm", "code": "/min"', _LACKS),
+        ('"unit": "bpm", "code": "/min", "system": null', _LACKS),
+        ('"unit": "bpm", "code": "/min", "system": " "', _LACKS),
+        ('"code": "/min"', f"{_LACKS}, and its text is the unit"),
+        ('"unit": "bpm", "code": "/min", "system": "urn:x"', None),
+        ('"unit": "bpm"', None),
+        ('"system": "urn:x"', None),
+    ],
+)
+def test_a_code_without_its_system_is_a_warning_and_a_difference(members, usual):
+    mark = "" if usual is None else "¦"
+    value = f'{mark}{{"valueType": "Quantity", "valueName": "v", {members}}}'
+    other = value.replace('"v"', '"w"')
+    text = collection(
+        keys(f'"value": {value}, "components": [{{"codes": [], "value": {other}}}]')
+    )
+    invalid = "a Quantity's code has no system: the Quantity is no valid FHIR (qty-3)"
+    said = "a code without system is left out: MedTech writes it, and FHIR does not"
+    for rules, message in ((USUAL, usual), (MEDTECH, usual and invalid)):
+        found = check(text, [warning(message, _UCUM)] * 2 if usual else [], rules)
+        assert [one for one in found.differences if one[2]] == [
+            (place, f"{said} allow it", True) for place in marked(text)[1]
+        ]
 
 
 def test_a_value_name_that_is_used_twice_is_a_warning():
@@ -869,6 +932,31 @@ def test_what_medtech_makes_of_a_template_is_told_in_both_modes(
     assert mapping.differences == tuple(
         (place, *told) for place, told in zip(places, expected, strict=True)
     )
+
+
+_SESSION = (
+    "a session under a vital-signs code is told by its start, an effectiveDateTime:"
+    " MedTech writes an effectivePeriod"
+)
+
+
+@pytest.mark.parametrize(
+    ("interval", "value", "told"),
+    [
+        (-1, _CONCEPT, [_SESSION]),
+        (-1, "null", [_SESSION]),
+        (-1, _SAMPLED, []),
+        (-1, _MEAN, []),
+        (60, _MEAN, []),
+    ],
+)
+@pytest.mark.parametrize("rules", [USUAL, MEDTECH])
+def test_a_session_of_a_vital_sign_differs_in_its_time(interval, value, told, rules):
+    body = keys(f'"periodInterval": {interval}, "value": {value}')
+    text = collection(body.replace("[]", json.dumps([LOINC]), 1))
+    found = load_fhir_mapping(text, "f.json", rules)[0]
+
+    assert found.differences == tuple(((3, 14), message, True) for message in told)
 
 
 def test_mappings_differ_when_text_file_or_rules_do():

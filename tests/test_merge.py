@@ -69,11 +69,18 @@ def merged(existing, *readings, rules=MEDTECH, known=True, **template):
     """What a merge makes of an Observation, proved pure and valid."""
     found, new = observed(*readings, rules=rules, **template)
     before = copy.deepcopy((existing, new))
-    result, changed = merge(existing, new, found, readings if known else ())
+    told = readings if known else ()
+    result, changed = merge(existing, new, found, told, rules=rules)
     assert (existing, new) == before
     assert changed is (result is not existing)
     assert_valid(json.loads(json.dumps(result, default=float)))
     return result, changed
+
+
+def unjudged(existing, *readings, rules=USUAL, **template):
+    """The same, not proved: what others have written need not be valid."""
+    found, new = observed(*readings, rules=rules, **template)
+    return merge(existing, new, found, readings, rules=rules)
 
 
 def medtechs(*readings, **template):
@@ -439,7 +446,7 @@ def test_another_spelling_is_no_change(effective, rules):
     there["valueQuantity"] = {"unit": "/min", "value": 98.6}
 
     found, new = observed(given, rules=rules, value=QUANTITY)
-    assert merge(there, new, found, [given]) == (there, False)
+    assert merge(there, new, found, [given], rules=rules) == (there, False)
 
 
 def test_a_servers_cut_end_of_a_period_is_no_change():
@@ -494,14 +501,65 @@ def test_an_observation_without_a_time_is_a_letter(effective):
         merged(there | effective, reading(NINE, "1"), value=QUANTITY)
 
 
-def test_a_union_that_would_fill_the_memory_is_a_letter():
+_TOO_LONG = (
+    "The samples on the server and ours make a text of more than 1048576 characters,"
+    " which FHIR does not allow"
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (MEDTECH, "The Observation would span more than 10000000 samples"),
+        (USUAL, _TOO_LONG),
+    ],
+)
+def test_a_union_that_would_fill_the_memory_is_a_letter(rules, message):
     there = medtechs(reading(NINE, "1"), **SESSION)
 
     with pytest.raises(FhirDataMappingError) as caught:
-        merged(there, reading(0, "2"), **SESSION)
-    assert caught.value.message == (
-        "The Observation would span more than 10000000 samples"
-    )
+        merged(there, reading(0, "2"), rules=rules, **SESSION)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "length"),
+    [
+        # The texts, as many blanks as there are other cells, and their Es.
+        (524_287, "2", 1_048_575),
+        (524_287, "22", 1_048_576),
+        (524_287, "222", None),
+        (524_288, "2", None),
+        (1, "2" * (1_048_576 - 2), 1_048_576),
+        (1, "2" * (1_048_576 - 1), None),
+    ],
+)
+def test_a_union_is_no_longer_than_a_text_of_r4(seconds, text, length):
+    there = medtechs(reading(NINE, "1"), **SESSION)
+    ours = reading(NINE + seconds * SECOND, text)
+    result, _ = unjudged(there, ours, rules=MEDTECH, **SESSION)
+
+    data = result["valueSampledData"]["data"]
+    if length is not None:
+        assert len(data) == length
+        found, _ = merged(there, ours, rules=USUAL, **SESSION)
+        assert found["valueSampledData"]["data"] == data
+        return
+    with pytest.raises(FhirDataMappingError) as caught:
+        merged(there, ours, rules=USUAL, **SESSION)
+    assert caught.value.message == _TOO_LONG
+
+
+def test_a_grid_that_only_moves_is_no_longer_either():
+    part = component("a", SAMPLED, defaultPeriod=1000)
+    template = {"value": TEXT, "components": [part], "periodInterval": -1}
+    there = medtechs(reading(NINE, "1", name="a"), **template)
+    ours = reading(NINE - 600_000 * SECOND, "x")
+
+    assert unjudged(there, ours, rules=MEDTECH, **template).changed
+    with pytest.raises(FhirDataMappingError) as caught:
+        merged(there, ours, rules=USUAL, **template)
+    assert caught.value.message == _TOO_LONG
 
 
 def test_merging_again_changes_nothing():
@@ -511,6 +569,234 @@ def test_merging_again_changes_nothing():
 
     assert changed
     assert merged(once, *ours, **SESSION) == (once, False)
+
+
+# Vital signs: without `--compat=medtech` what is written is valid for their profiles.
+
+LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+HL7 = "http://terminology.hl7.org/CodeSystem"
+VITAL = {
+    "category": [
+        {"codes": [{"system": f"{HL7}/observation-category", "code": "vital-signs"}]}
+    ]
+}
+RATE = {"valueType": "Quantity", "unit": "/min", "system": UCUM, "code": "/min"}
+PULSE = {
+    **VITAL,
+    "codes": [{"system": LOINC, "code": "8867-4"}],
+    "value": {**RATE, "valueName": "hr"},
+}
+MEAN = {
+    **PULSE,
+    "value": {**PULSE["value"], "aggregate": "mean"},
+    "periodInterval": 60,
+}
+
+
+def half(name, code):
+    value = {"valueType": "Quantity", "valueName": name, "unit": "mmHg"}
+    codes = [{"system": LOINC, "code": code}]
+    return {"codes": codes, "value": {**value, "system": UCUM, "code": "mm[Hg]"}}
+
+
+PRESSURE = {
+    **VITAL,
+    "codes": [{"system": LOINC, "code": "85354-9"}],
+    "components": [half("sys", "8480-6"), half("dia", "8462-4")],
+}
+START = "2019-01-01T09:00:00Z"
+INSTANT = {"start": "2019-01-01T09:00:00.0000000Z"}
+INSTANT["end"] = INSTANT["start"]
+
+
+def effective(observation):
+    return {n: v for n, v in observation.items() if n.startswith("effective")}
+
+
+def numbers(observation):
+    """The value of each component: its number, or the code of why there is none."""
+    return {
+        part["code"]["text"]: part["valueQuantity"]["value"]
+        if "valueQuantity" in part
+        else part["dataAbsentReason"]["coding"][0]["code"]
+        for part in observation["component"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("template", "theirs", "told"),
+    [
+        (PULSE, INSTANT, "2019-01-01T11:00:00+02:00"),
+        (
+            PULSE,
+            {**INSTANT, "end": "2019-01-01T09:00:05Z"},
+            "2019-01-01T11:00:00+02:00",
+        ),
+        # Ours begins later, and so is not its start.
+        (
+            PULSE,
+            {"start": "2019-01-01T08:59:59.5Z", "end": INSTANT["end"]},
+            "2019-01-01T08:59:59.5Z",
+        ),
+        (MEAN, PERIOD, START),
+        ({**PULSE, "periodInterval": -1}, INSTANT, START),
+    ],
+)
+def test_a_vital_sign_that_is_written_is_told_by_its_start(template, theirs, told):
+    ours = reading(NINE, "70")._replace(utc_offset_minutes=120)
+    there = medtechs(reading(NINE, "60"), **PULSE)
+    there["effectivePeriod"] = theirs
+    result, changed = merged(there, ours, rules=USUAL, **template)
+
+    assert changed
+    kept = {n: v for n, v in there.items() if n != "effectivePeriod"}
+    assert result == {
+        **kept,
+        "status": "amended",
+        "valueQuantity": {**there["valueQuantity"], "value": 70},
+        "effectiveDateTime": told,
+    }
+    assert merged(result, ours, rules=USUAL, **template) == (result, False)
+
+
+@pytest.mark.parametrize(("template", "theirs"), [(PULSE, INSTANT), (MEAN, PERIOD)])
+def test_a_period_that_alone_is_wrong_is_left(template, theirs):
+    there = medtechs(reading(NINE, "60"), **PULSE)
+    there["effectivePeriod"] = theirs
+
+    assert unjudged(there, reading(NINE, "60"), **template) == (there, False)
+
+
+def test_a_vital_sign_that_begins_earlier_than_known_is_told_by_that():
+    session = {**MEAN, "periodInterval": -1}
+    ours = [reading(NINE - SECOND, "60"), reading(NINE + SECOND, "60")]
+    there = observed(reading(NINE, "60"), rules=USUAL, **session)[1]
+    assert effective(there) == {"effectiveDateTime": START}
+    result, changed = merged(there, *ours, rules=USUAL, **session)
+
+    assert changed
+    assert effective(result) == {"effectiveDateTime": "2019-01-01T08:59:59Z"}
+    # That it goes on does not change when it began.
+    later = [reading(NINE + SECOND, "60")]
+    assert merged(result, *later, rules=USUAL, **session) == (result, False)
+
+
+@pytest.mark.parametrize(
+    ("codes", "rules"),
+    [(PULSE["codes"], MEDTECH), ([{"system": LOINC, "code": "55423-8"}], USUAL)],
+)
+def test_any_other_is_told_by_a_period(codes, rules):
+    template = {**PULSE, "codes": codes, "category": None, "periodInterval": -1}
+    there = medtechs(reading(NINE, "60"), **template)
+    found, new = observed(reading(NINE + SECOND, "61"), rules=rules, **template)
+    result, _changed = merge(there, new, found, rules=rules)
+
+    end = "2019-01-01T09:00:01.0000000Z"
+    assert effective(result) == {"effectivePeriod": {**INSTANT, "end": end}}
+
+
+@pytest.mark.parametrize("value", [SAMPLED, {**SAMPLED, "valueName": "other"}])
+def test_a_grid_keeps_the_period_that_it_fills(value):
+    """It is no vital sign in any case."""
+    hour = {**HOUR, "codes": PULSE["codes"], "value": value}
+    there = medtechs(reading(NINE, "60", name=value["valueName"]), **hour)
+    found, new = observed(reading(NINE + MINUTE, "61"), rules=USUAL, **hour)
+    result, _changed = merge(there, new, found, rules=USUAL)
+
+    assert effective(result) == {"effectivePeriod": PERIOD}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "expected"),
+    [
+        # What others have sent is never replaced by that we have not.
+        ({"sys": "121"}, {"dia": "79"}, {"sys": 121, "dia": 79}),
+        ({"sys": "121", "dia": "79"}, {"dia": "80"}, {"sys": 121, "dia": 80}),
+        ({"dia": "79"}, {"dia": "80"}, {"dia": 80, "sys": "unknown"}),
+        ({None: None}, {"dia": "79"}, {"dia": 79, "sys": "unknown"}),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_half_that_others_have_sent_stays(theirs, ours, expected, known):
+    there, mine = (
+        [reading(NINE, text, name=name) for name, text in texts.items()]
+        for texts in (theirs, ours)
+    )
+    result, changed = merged(
+        medtechs(*there, **PRESSURE), *mine, rules=USUAL, known=known, **PRESSURE
+    )
+
+    assert changed
+    assert numbers(result) == expected
+    assert effective(result) == {"effectiveDateTime": START}
+    assert "dataAbsentReason" not in result
+    again = merged(result, *mine, rules=USUAL, known=known, **PRESSURE)
+    assert again == (result, False)
+
+
+def test_a_half_that_the_device_says_is_absent_is_replaced():
+    there = medtechs(reading(NINE, "79", name="dia"), **PRESSURE)
+    flagged = reading(NINE, None, name="dia", flag="error")
+    result, _changed = merged(there, flagged, rules=USUAL, **PRESSURE)
+
+    assert numbers(result) == {"dia": "error", "sys": "unknown"}
+
+
+def test_what_is_missing_alone_is_no_reason_to_write():
+    half_of_it = reading(NINE, "79", name="dia")
+    there = medtechs(half_of_it, **PRESSURE)
+    assert unjudged(there, half_of_it, **PRESSURE) == (there, False)
+
+    nothing = reading(NINE, None, name=None)
+    there = medtechs(nothing, **PULSE)
+    assert unjudged(there, nothing, **PULSE) == (there, False)
+
+
+NOTHING = {"coding": [{"system": f"{HL7}/data-absent-reason", "code": "unknown"}]}
+
+
+OF_ANOTHER = {**PULSE, "category": [{"text": "x"}, *VITAL["category"]]}
+"""Makes each merge a change."""
+
+
+@pytest.mark.parametrize(
+    ("theirs", "name", "flag", "stays"),
+    [
+        ("hr", None, None, True),
+        # What the device says counts.
+        ("hr", "hr", "unknown", False),
+        # Neither has a value: that is said of what is written.
+        (None, None, None, False),
+    ],
+)
+def test_a_value_that_others_have_sent_stays(theirs, name, flag, stays):
+    text = "60" if theirs else None
+    there = medtechs(reading(NINE, text, name=theirs), **PULSE)
+    ours = reading(NINE, None, name=name, flag=flag)
+    result, changed = merged(there, ours, rules=USUAL, **OF_ANOTHER)
+
+    assert changed
+    found = {n: result.get(n) for n in ("valueQuantity", "dataAbsentReason")}
+    kept = {"valueQuantity": there.get("valueQuantity"), "dataAbsentReason": None}
+    absent = {"valueQuantity": None, "dataAbsentReason": NOTHING}
+    assert found == (kept if stays else absent)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [(NOTHING, False), ({"coding": [{"code": "masked"}]}, True)],
+)
+def test_an_observation_with_a_component_is_not_without_a_value(reason, kept):
+    motion = component("motion", TEXT)
+    template = {**PULSE, "components": [motion]}
+    there = observed(reading(NINE, None, name=None), rules=USUAL, **template)[1]
+    assert there["dataAbsentReason"] == NOTHING
+    there["dataAbsentReason"] = reason
+    ours = reading(NINE, "still", name="motion")
+    result, _ = unjudged(there, ours, **template)
+
+    assert ("dataAbsentReason" in result) is kept
+    assert [part["valueString"] for part in result["component"]] == ["still"]
 
 
 @pytest.mark.parametrize(

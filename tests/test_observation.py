@@ -22,7 +22,10 @@ NINE = 1_546_333_200_000_000  # 2019-01-01T09:00:00Z
 HOUR = 3_600_000_000
 SECOND = 1_000_000
 LOINC = "http://loinc.org"
+HL7 = "http://terminology.hl7.org/CodeSystem"
+UCUM = "http://unitsofmeasure.org"
 HEART_RATE = [{"system": LOINC, "code": "8867-4"}]
+VITAL = [{"codes": [{"system": f"{HL7}/observation-category", "code": "vital-signs"}]}]
 
 
 def mould(rules=USUAL, **template):
@@ -55,7 +58,8 @@ def reading(**changes):
     return Reading(**{**fields, **changes})
 
 
-QUANTITY = {"valueType": "Quantity", "valueName": "hr", "unit": "bpm", "code": "/min"}
+PER_MINUTE = {"unit": "bpm", "system": UCUM, "code": "/min"}
+QUANTITY = {"valueType": "Quantity", "valueName": "hr", **PER_MINUTE}
 SAMPLED = {
     "valueType": "SampledData",
     "valueName": "hr",
@@ -64,12 +68,21 @@ SAMPLED = {
 }
 
 
+def reason(code):
+    return {"coding": [{"system": f"{HL7}/data-absent-reason", "code": code}]}
+
+
 def filled(*readings, rules=USUAL, **template):
     """The Observation, proved valid, and its rows."""
-    resource, rows = mould(rules, **template).fill(list(readings))
-    observation = json.loads(resource)
+    observation, rows = unjudged(*readings, rules=rules, **template)
     assert_valid(observation)
     return observation, rows
+
+
+def unjudged(*readings, rules=USUAL, **template):
+    """The same, not proved: what R4 holds against it is what is meant."""
+    resource, rows = mould(rules, **template).fill(list(readings))
+    return json.loads(resource), rows
 
 
 @pytest.mark.parametrize("medtech", [False, True])
@@ -174,7 +187,7 @@ def test_a_quantity_is_one_observation_of_an_instant():
         "device": {"reference": "Device/d"},
         "effectiveDateTime": "2019-01-01T11:00:00+02:00",
         "issued": "2019-01-01T09:00:00Z",
-        "valueQuantity": {"value": 72, "unit": "bpm", "code": "/min"},
+        "valueQuantity": {"value": 72, **PER_MINUTE},
     }
     (row,) = rows
     assert (row.value, row.value_text, row.unit) == (72.0, "72", "/min")
@@ -227,12 +240,196 @@ def test_components_appear_when_their_value_was_sent():
     assert len(rows) == 1
 
 
-def test_an_event_without_a_value_is_an_observation_without_value():
-    resource, (row,) = filled(
-        reading(value_name=None, value=None, value_text=None), value=QUANTITY
-    )
-    assert not [name for name in resource if name.startswith(("value", "component"))]
+EVENT = reading(value_name=None, value=None, value_text=None)
+OTHER = reading(value_name="other")
+STEPS = [{"system": LOINC, "code": "55423-8"}]
+
+
+@pytest.mark.parametrize("given", [EVENT, OTHER])
+@pytest.mark.parametrize(
+    ("codes", "period", "rules", "expected"),
+    [
+        ([], 0, USUAL, {}),
+        (STEPS, 0, USUAL, {}),
+        ([], 0, MEDTECH, {}),
+        # Invariant vs-2 of vital signs wants to know why.
+        (HEART_RATE, 0, USUAL, {"dataAbsentReason": reason("unknown")}),
+        (STEPS + HEART_RATE, 0, USUAL, {"dataAbsentReason": reason("unknown")}),
+        (HEART_RATE, -1, USUAL, {"dataAbsentReason": reason("unknown")}),
+        (HEART_RATE, 0, MEDTECH, {}),
+    ],
+)
+def test_an_observation_without_a_value_says_why_if_it_is_a_vital_sign(
+    given, codes, period, rules, expected
+):
+    template = {"value": QUANTITY, "codes": codes, "periodInterval": period}
+    judge = unjudged if codes and rules.medtech else filled
+    resource, (row,) = judge(given, rules=rules, category=VITAL, **template)
+
+    told = ("value", "component", "data")
+    assert {n: v for n, v in resource.items() if n.startswith(told)} == expected
     assert (row.value, row.value_text, row.reading_count) == (None, None, 1)
+    assert (row.component_code, row.unit) == (None, None)
+
+
+def test_a_vital_sign_of_nothing_but_a_component_is_not_absent():
+    part = {"codes": STEPS, "value": {**QUANTITY, "valueName": "other"}}
+    template = {"codes": HEART_RATE, "category": VITAL, "value": QUANTITY}
+    resource, rows = filled(OTHER, components=[part], **template)
+
+    assert "dataAbsentReason" not in resource
+    assert [part["valueQuantity"]["value"] for part in resource["component"]] == [72]
+    assert len(rows) == 1
+
+
+PANEL = [{"system": LOINC, "code": "85354-9"}]
+SYSTOLIC, DIASTOLIC = (
+    [{"system": LOINC, "code": code}] for code in ("8480-6", "8462-4")
+)
+PRESSURE = {"valueType": "Quantity", "unit": "mmHg", "system": UCUM, "code": "mm[Hg]"}
+FLAG = {"flag": "error", "value": None, "value_text": None}
+
+
+def part(name, codes, **value):
+    return {"codes": codes, "value": {**PRESSURE, "valueName": name, **value}}
+
+
+HALVES = [part("dia", DIASTOLIC), part("sys", SYSTOLIC)]
+PULSE = part("pulse", HEART_RATE, unit="/min", code="/min")
+
+
+@pytest.mark.parametrize(
+    ("components", "sent", "expected"),
+    [
+        (HALVES, {"dia": {}, "sys": {}}, {"dia": 72, "sys": 72}),
+        (HALVES, {"dia": {}}, {"dia": 72, "sys": "unknown"}),
+        (HALVES, {"sys": {}}, {"dia": "unknown", "sys": 72}),
+        (HALVES, {None: {}}, {"dia": "unknown", "sys": "unknown"}),
+        # What the device says of a value is more than that it is not there.
+        (HALVES, {"sys": FLAG}, {"dia": "unknown", "sys": "error"}),
+        # Other components may be missing.
+        (
+            [HALVES[1], PULSE, HALVES[0]],
+            {"pulse": {}},
+            {"sys": "unknown", "pulse": 72, "dia": "unknown"},
+        ),
+        ([PULSE, *HALVES], {"sys": {}, "dia": {}}, {"dia": 72, "sys": 72}),
+        # Of several values of one half any will do.
+        (
+            [*HALVES, part("sys2", SYSTOLIC)],
+            {"dia": {}, "sys2": {}},
+            {"dia": 72, "sys2": 72},
+        ),
+        (
+            [*HALVES, part("sys2", SYSTOLIC)],
+            {"dia": {}},
+            {"dia": 72, "sys": "unknown"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("interval", [0, -1])
+def test_half_a_blood_pressure_says_that_the_other_half_is_absent(
+    components, sent, expected, interval
+):
+    readings = [reading(value_name=name, **changes) for name, changes in sent.items()]
+    template = {"components": components, "periodInterval": interval}
+    resource, rows = filled(*readings, codes=PANEL, category=VITAL, **template)
+
+    shown = {one["code"]["text"]: one for one in resource["component"]}
+    assert list(shown) == [
+        one["value"]["valueName"]
+        for one in components
+        if one["value"]["valueName"] in expected
+    ]
+    for name, value in expected.items():
+        (given,) = (one for one in components if one["value"]["valueName"] == name)
+        own = {"system": SERVICE, "code": name, "display": name}
+        code = {"text": name, "coding": [*given["codes"], own]}
+        held = {"dataAbsentReason": reason(value)}
+        if value == 72:
+            unit = {n: given["value"][n] for n in ("unit", "system", "code")}
+            held = {"valueQuantity": {"value": 72, **unit}}
+        assert shown[name] == {"code": code, **held}
+    assert "dataAbsentReason" not in resource
+    # The table holds what was sent.
+    assert [row.reading_count for row in rows] == [1] * len(sent)
+
+
+@pytest.mark.parametrize(
+    ("codes", "halves", "rules"),
+    [
+        (PANEL, (DIASTOLIC, SYSTOLIC), MEDTECH),
+        ([], (DIASTOLIC, SYSTOLIC), USUAL),
+        (HEART_RATE, (DIASTOLIC, SYSTOLIC), USUAL),
+        ([{"code": "85354-9"}], (DIASTOLIC, SYSTOLIC), USUAL),
+        (PANEL, ([{"code": "8462-4"}], [{"code": "8480-6"}]), USUAL),
+    ],
+)
+def test_any_other_component_is_there_when_its_value_is(codes, halves, rules):
+    components = [part("dia", halves[0]), part("sys", halves[1])]
+    template = {"codes": codes, "components": components}
+    resource, _ = unjudged(reading(value_name="sys"), rules=rules, **template)
+
+    assert [one["code"]["text"] for one in resource["component"]] == ["sys"]
+
+
+def test_a_half_that_the_template_lacks_is_not_made_up():
+    template = {"codes": PANEL, "components": HALVES[:1]}
+    resource, _ = unjudged(reading(value_name="dia"), **template)
+
+    assert [one["code"]["text"] for one in resource["component"]] == ["dia"]
+
+
+def test_a_half_that_comes_later_takes_its_place():
+    template = {"codes": PANEL, "category": VITAL, "components": HALVES}
+    both = [reading(value_name="sys"), reading(value_name="dia", value_text="79")]
+    before, _ = filled(both[0], **template)
+    after, rows = filled(*both, **template)
+
+    dia, systolic = before["component"]
+    del dia["dataAbsentReason"]
+    dia["valueQuantity"] = {
+        "value": 79,
+        "unit": "mmHg",
+        "system": UCUM,
+        "code": "mm[Hg]",
+    }
+    assert after == {**before, "component": [dia, systolic]}
+    assert len(rows) == 2
+
+
+@pytest.mark.parametrize(
+    ("unit", "system", "expected"),
+    [
+        ("bpm", None, {"unit": "bpm"}),
+        (None, None, {"unit": "/min"}),
+        ("bpm", " ", {"unit": "bpm"}),
+        ("bpm", UCUM, PER_MINUTE),
+        (None, UCUM, {"system": UCUM, "code": "/min"}),
+    ],
+)
+@pytest.mark.parametrize("aggregate", [None, "mean"])
+def test_a_code_without_its_system_is_no_code(unit, system, expected, aggregate):
+    """R4 allows none: invariant qty-3. The table keeps it."""
+    value = {**QUANTITY, "unit": unit, "system": system, "aggregate": aggregate}
+    template = {
+        "periodInterval": 60,
+        "value": value,
+        "components": [{"codes": STEPS, "value": {**value, "valueName": "b"}}],
+    }
+    given = [reading(), reading(value_name="b", flag=">")]
+    resource, rows = filled(*given, **template)
+    (component,) = resource["component"]
+    flag = {} if aggregate else {"comparator": ">"}
+
+    assert resource["valueQuantity"] == {"value": 72, **expected}
+    assert component["valueQuantity"] == {"value": 72, **flag, **expected}
+    assert [row.unit for row in rows] == ["/min", "/min"]
+
+    copied = {name: text for name, text in value.items() if text and name in PER_MINUTE}
+    resource, rows = unjudged(*given, rules=MEDTECH, **template)
+    assert resource["valueQuantity"] == {"value": 72, **copied}
+    assert [row.unit for row in rows] == ["/min", "/min"]
 
 
 @pytest.mark.parametrize(
@@ -359,7 +556,9 @@ def test_an_instant_is_told_at_its_offset_and_with_medtech_as_a_period(
     given = reading(**fields)
     last = given.ended_at or given.occurred_at
     for rules, expected in ((USUAL, usual), (MEDTECH, medtechs)):
-        resource, (row,) = filled(given, rules=rules, codes=codes, **INSTANT)
+        category = VITAL if codes else []
+        template = {"codes": codes, "category": category, **INSTANT}
+        resource, (row,) = filled(given, rules=rules, **template)
         if isinstance(expected, list):
             start, end = (f"2019-01-01T{time}Z" for time in expected)
             expected = {"start": start, "end": end}
@@ -633,9 +832,10 @@ def test_an_aggregate_stands_for_its_period(codes, effective, rules):
             (29, "80", 80),
         )
     ]
-    part = {**QUANTITY, "aggregate": "max", "unit": "bpm"}
+    part = {**QUANTITY, "aggregate": "max"}
     template = {
         "codes": codes,
+        "category": VITAL,
         "periodInterval": 60,
         "value": {**QUANTITY, "aggregate": "mean"},
         "components": [{"codes": [{"code": "max"}], "value": part}],
@@ -647,7 +847,7 @@ def test_an_aggregate_stands_for_its_period(codes, effective, rules):
     assert resource["identifier"][0]["value"] == (
         "p.d.heartrate.20190101090000Z.20190101095959Z"
     )
-    assert resource["valueQuantity"] == {"value": 70, "unit": "bpm", "code": "/min"}
+    assert resource["valueQuantity"] == {"value": 70, **PER_MINUTE}
     (component,) = resource["component"]
     assert component["valueQuantity"]["value"] == 80
     statistics = (3, 60.0, 80.0, 70.0)
@@ -658,11 +858,34 @@ def test_an_aggregate_stands_for_its_period(codes, effective, rules):
         assert (row.effective_start, row.effective_end) == (NINE, NINE + HOUR - 1)
 
 
-def test_an_aggregated_vital_sign_of_a_session_holds_at_its_start():
-    template = {"value": {**QUANTITY, "aggregate": "last"}, "periodInterval": -1}
-    resource, _ = filled(*SESSION, codes=HEART_RATE, **template)
+@pytest.mark.parametrize(
+    ("value", "rules", "dated"),
+    [
+        ({**QUANTITY, "aggregate": "last"}, USUAL, True),
+        ({**QUANTITY, "aggregate": "last"}, MEDTECH, True),
+        (QUANTITY, USUAL, True),
+        # What MedTech writes, valid or not.
+        (QUANTITY, MEDTECH, False),
+        # No vital sign in any case: its end says how long the grid is.
+        (SAMPLED, USUAL, False),
+    ],
+)
+def test_a_vital_sign_of_a_session_holds_at_its_start(value, rules, dated):
+    template = {"value": value, "periodInterval": -1}
+    readings = SESSION if rules is USUAL or "aggregate" in value else SESSION[:1]
+    vital = {"codes": HEART_RATE, "category": VITAL}
+    judge = filled if dated else unjudged
+    resource, (row,) = judge(*readings, rules=rules, **template, **vital)
 
-    assert resource["effectiveDateTime"] == "2019-01-01T09:00:00.0000004Z"
+    start = "2019-01-01T09:00:00.0000004Z"
+    last = readings[-1].occurred_at
+    told = {name: held for name, held in resource.items() if "effective" in name}
+    if dated:
+        assert told == {"effectiveDateTime": start}
+    else:
+        end = start if last == NINE else "2019-01-02T11:00:00.0000004Z"
+        assert told == {"effectivePeriod": {"start": start, "end": end}}
+    assert (row.effective_start, row.effective_end) == (NINE, last)
 
 
 @pytest.mark.parametrize("rules", [USUAL, MEDTECH])
@@ -674,20 +897,8 @@ def test_flags_are_comparators_or_reasons_of_absence(rules):
     resource, rows = filled(*sent, rules=rules, **COMPONENTS)
     compared, absent = resource["component"]
 
-    assert compared["valueQuantity"] == {
-        "value": 40,
-        "comparator": "<",
-        "unit": "bpm",
-        "code": "/min",
-    }
-    assert absent["dataAbsentReason"] == {
-        "coding": [
-            {
-                "system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
-                "code": "not-performed",
-            }
-        ]
-    }
+    assert compared["valueQuantity"] == {"value": 40, "comparator": "<", **PER_MINUTE}
+    assert absent["dataAbsentReason"] == reason("not-performed")
     assert not [name for name in absent if name.startswith("value")]
     assert [(row.value, row.value_text, row.reading_count) for row in rows] == [
         (40.0, "40", 1),
@@ -699,7 +910,7 @@ def test_an_absent_value_is_no_value():
     flagged = reading(value_text="LOW", value=None, flag="error")
     resource, (row,) = filled(flagged, **INSTANT)
 
-    assert resource["dataAbsentReason"]["coding"][0]["code"] == "error"
+    assert resource["dataAbsentReason"] == reason("error")
     assert "valueQuantity" not in resource
     assert (row.value, row.value_text) == (None, None)
 

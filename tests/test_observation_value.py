@@ -22,6 +22,7 @@ from transforms.observation_value import (
     unit_of,
     without_none,
 )
+from transforms.rules import MEDTECH, USUAL
 
 UCUM = "http://unitsofmeasure.org"
 FALL = Coding("1912002", "http://snomed.info/sct", "Fall")
@@ -187,6 +188,40 @@ def test_a_value_is_written_with_the_digits_that_were_sent(
     assert rendered == (json_text, number, text)
 
 
+@pytest.mark.parametrize("aggregate", [None, "mean"])
+@pytest.mark.parametrize(
+    ("unit", "system", "code", "usual", "medtechs"),
+    [
+        ("beats", None, "/min", {"unit": "beats"}, {"unit": "beats", "code": "/min"}),
+        (None, None, "/min", {"unit": "/min"}, {"code": "/min"}),
+        ("", None, "/min", {"unit": ""}, {"unit": "", "code": "/min"}),
+        (
+            None,
+            " ",
+            "/min",
+            {"unit": "/min"},
+            {"system": " ", "code": "/min"},
+        ),
+        (None, UCUM, None, {"system": UCUM}, {"system": UCUM}),
+        (
+            "beats",
+            UCUM,
+            "/min",
+            {"unit": "beats", "system": UCUM, "code": "/min"},
+            {"unit": "beats", "system": UCUM, "code": "/min"},
+        ),
+    ],
+)
+def test_a_code_needs_its_system(unit, system, code, aggregate, usual, medtechs):
+    value = QuantityValue("v", unit, system, code, aggregate)
+
+    for rules, expected in ((USUAL, usual), (MEDTECH, medtechs)):
+        rendered = renderer(value, rules)([reading("72", 72.0)], 0, 0)
+        assert json.loads(f"{{{rendered.json}}}") == {
+            "valueQuantity": {"value": 72, **expected}
+        }
+
+
 @pytest.mark.parametrize("flag", ["<", "<=", ">=", ">"])
 def test_a_comparator_stands_beside_the_number(flag):
     value = QuantityValue("v", "mg/dL", UCUM, "mg/dL")
@@ -274,17 +309,60 @@ def test_a_concept_is_present_if_one_of_its_readings_is():
     assert render(readings, 0, 10).text == "A fall"
 
 
-def test_a_grid_that_would_fill_the_memory_is_told_without_making_it():
-    render = renderer(SampledDataValue("v", None, 1))
+@pytest.mark.parametrize(
+    ("rules", "message", "suggestion"),
+    [
+        (
+            MEDTECH,
+            "The readings of one correlation id span more than 10000000 samples",
+            "give each session an id of its own, or raise defaultPeriod of [v]",
+        ),
+        (
+            USUAL,
+            "The samples of [v] make a text of more than 1048576 characters, which"
+            " FHIR does not allow",
+            "raise defaultPeriod of [v], lower periodInterval, or give each session a"
+            " correlation id of its own",
+        ),
+    ],
+)
+def test_a_grid_that_would_fill_the_memory_is_told_without_making_it(
+    rules, message, suggestion
+):
+    render = renderer(SampledDataValue("v", None, 1), rules)
 
     with pytest.raises(FhirDataMappingError) as caught:
         render([reading("1"), reading("2", at=10_000_000)], 0, 100_000_000)
-    assert caught.value.message == (
-        "The readings of one correlation id span more than 10000000 samples"
-    )
-    assert caught.value.suggestion == (
-        "give each session an id of its own, or raise defaultPeriod of [v]"
-    )
+    assert (caught.value.message, caught.value.suggestion) == (message, suggestion)
+
+
+MOST = 1_048_576
+"""Characters of a text in R4."""
+
+
+@pytest.mark.parametrize(
+    ("texts", "cells", "fits"),
+    [
+        (["1"], 524_288, True),
+        (["1"], 524_289, False),
+        (["1234", "-1.5"], (MOST - 6) // 2, True),
+        (["1234", "-1.5"], (MOST - 6) // 2 + 1, False),
+        (["1" * MOST], 1, True),
+        (["1" * (MOST + 1)], 1, False),
+    ],
+)
+def test_a_grid_is_as_long_as_a_text_may_be(texts, cells, fits):
+    value = SampledDataValue("v", None, 1)
+    readings = [reading(text, at=at) for at, text in enumerate(texts)]
+    last = cells * 10 - 1
+    grid = renderer(value, MEDTECH)(readings, 0, last).text
+
+    assert (len(grid) <= MOST) is fits
+    if fits:
+        assert renderer(value)(readings, 0, last).text == grid
+        return
+    with pytest.raises(FhirDataMappingError):
+        renderer(value)(readings, 0, last)
 
 
 @pytest.mark.parametrize("text", ["many", "", None, "NaN"])

@@ -1,5 +1,6 @@
 """Observations of complete groups, and what becomes of groups that have none."""
 
+import itertools
 import json
 
 import orjson
@@ -11,6 +12,7 @@ from walks import (
     NOTE,
     PULSES,
     SERVICE,
+    Chain,
     fhir_template,
     sha256,
     step,
@@ -24,7 +26,7 @@ from transforms.instants import DAY, HOUR, MINUTE
 from transforms.model import CORRELATED, GroupBatch
 from transforms.observe import Observer
 from transforms.readings import to_table, upsert
-from transforms.rules import MEDTECH
+from transforms.rules import MEDTECH, USUAL
 from transforms.schema import MEASUREMENT
 
 
@@ -85,9 +87,9 @@ def test_sessions_lie_on_their_first_date_and_are_removed_from_later_ones():
     assert patients == {("Patient", sha256(f"_{name}")) for name in "pq"}
 
 
-def mapping_of(*templates):
+def mapping_of(*templates, rules=MEDTECH):
     root = {"templateType": "CollectionFhir", "template": templates}
-    return FhirMapping.from_json(json.dumps(root), "f.json", MEDTECH)
+    return FhirMapping.from_json(json.dumps(root), "f.json", rules)
 
 
 NOTES = fhir_template("walk", -1, {**HEART_RATE, "valueName": "pulse"}, NOTE)
@@ -156,17 +158,56 @@ def test_a_group_of_a_slot_that_cannot_be_made_is_removed_from_its_files():
     assert len(batch.shells) == 3
 
 
-def test_a_session_too_long_for_its_grid_is_refused_whatever_the_rules():
+@pytest.mark.parametrize(("rules", "name"), [(MEDTECH, ""), (USUAL, "pulse")])
+def test_a_session_too_long_for_its_grid_is_refused_whatever_the_rules(rules, name):
     fine = {**PULSES, "defaultPeriod": 1}
-    root = {
-        "templateType": "CollectionFhir",
-        "template": [fhir_template("walk", -1, fine)],
-    }
-    mapping = FhirMapping.from_json(json.dumps(root))
+    mapping = mapping_of(fhir_template("walk", -1, fine), rules=rules)
     ends = [step(MIDNIGHT), step(MIDNIGHT + 200 * DAY)]
     batches, letters = observe(ends, mapping)
     assert list(map(held, batches)) == [(0, [], [S]), (200, [], [S])]
-    assert causes(letters) == [("FhirDataMappingException", "")]
+    assert causes(letters) == [("FhirDataMappingException", name)]
+
+
+FEW = 24
+"""Characters of a text, so that few samples are too many."""
+
+
+@pytest.mark.parametrize(
+    ("pulses", "missing"),
+    [
+        # Six cells of ten minutes, two digits each: there is room for seven more.
+        ((("72", 0), ("72.1234", 10), ("72", 20), ("72", 30)), []),
+        ((("72", 0), ("72.1234", 10), ("72.12", 20), ("72.1", 30)), ["pulse"]),
+        # What a later sample hides has been too long once, or might have been.
+        ((("72.1234567", 0), ("72", 1), ("72.123", 10), ("72", 11)), ["pulse"]),
+        ((("72.1234567890123456789", 0), ("72", 1)), ["pulse"]),
+    ],
+)
+def test_a_text_that_is_too_long_is_refused_in_every_order(
+    pulses, missing, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("transforms.sampled_data.MOST_CHARACTERS", FEW)
+    mapping = mapping_of(fhir_template("walk", 60, PULSES), rules=USUAL)
+    steps = [
+        step(MIDNIGHT + minute * MINUTE, correlation=None, values=(("pulse", text),))
+        for text, minute in pulses
+    ]
+    found = []
+    for number, order in enumerate(itertools.permutations(steps)):
+        for parts in ([order], [[one] for one in order], [order[:2], order[1:]]):
+            chain = Chain(tmp_path / f"{number}-{len(parts)}", mapping)
+            for part in parts:
+                chain.run(list(part))
+            lines = [
+                line
+                for file in sorted((tmp_path / f"{number}-{len(parts)}").rglob("*.nd*"))
+                for line in file.read_bytes().splitlines()
+            ]
+            found.append((lines, chain.letters))
+    assert all(one == found[0] for one in found)
+    lines, letters = found[0]
+    assert [name for _error, name in causes(letters.values())] == missing
+    assert len(lines) == 1 - len(missing)
 
 
 def test_a_type_that_the_mapping_lacks_is_named():

@@ -19,6 +19,7 @@ from transforms.rules import MEDTECH, USUAL
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 QUANTITY = {"valueType": "Quantity", "valueName": "v"}
+UNCODED = {"system": "http://unitsofmeasure.org", "code": ""}
 
 
 def mapping(*templates, rules=USUAL):
@@ -46,9 +47,11 @@ _CODE = r"String should match pattern '^[^\s]+(\s[^\s]+)*$'"
         ({"category": [{"text": ""}]}, f"category.0.text: {_BLANK}"),
         ({"value": {**QUANTITY, "unit": ""}}, f"valueQuantity.unit: {_BLANK}"),
         (
-            {"components": [{"codes": [], "value": {**QUANTITY, "code": ""}}]},
+            {"components": [{"codes": [], "value": {**QUANTITY, **UNCODED}}]},
             f"component.0.valueQuantity.code: {_CODE}",
         ),
+        # Without a system a code is but a unit.
+        ({"value": {**QUANTITY, "code": ""}}, f"valueQuantity.unit: {_BLANK}"),
     ],
 )
 def test_a_template_of_invalid_observations_is_an_error_at_its_line(template, told):
@@ -99,6 +102,14 @@ def test_a_template_of_invalid_observations_is_an_error_at_its_line(template, to
             "value": {"valueType": "SampledData", "valueName": "v", "defaultPeriod": 9},
         },
         {"periodInterval": 60, "value": {"valueType": "String", "valueName": "v"}},
+        {
+            "periodInterval": -1,
+            "value": {
+                "valueType": "SampledData",
+                "valueName": "v",
+                "defaultPeriod": 0.001,
+            },
+        },
     ],
 )
 @pytest.mark.parametrize("rules", [USUAL, MEDTECH])

@@ -469,9 +469,9 @@ def of_given(row, example):
     for key, value in given.items():
         if key == "valueExpression":
             device["values"][0][key] = in_its_language(value)
-        elif key == "typeMatchExpression":
+        elif key.endswith("Expression"):
             device[key] = in_its_language(value)
-        elif key in ("periodInterval", "value"):
+        elif key in ("periodInterval", "codes", "value", "components"):
             fhir[key] = value
         else:
             message[key] = value
@@ -498,6 +498,8 @@ def outcome(found, shown):
     for resource in found["Observation"]:
         value = resource["identifier"][0]["value"]
         resource["in the id"] = ".".join(value.split(".")[3:])
+        parts = resource.get("component", [])
+        resource["components"] = [part["code"]["text"] for part in parts]
     names = set().union(*shown)
     of_measurements = bool(names) and names <= set().union(*measured)
     made = measured if of_measurements else found["Observation"]
@@ -645,6 +647,8 @@ def test_limits():
         jmespath_syntax._DEEPEST,
         jsonpath_conditions._MAX_NESTED,
         jsonpath_regex._MAX_LENGTH,
+        sampled_data.MOST_CHARACTERS,
+        sampled_data.MOST_CELLS_IN_R4,
         sampled_data.MOST_CELLS,
         1,
         9999,

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.sampled_data import TOKENS, cells_of, decode, encode, merge
+from transforms.errors import FhirDataMappingError
+from transforms.sampled_data import (
+    MOST_CHARACTERS,
+    TOKENS,
+    cells_of,
+    decode,
+    encode,
+    is_too_long,
+    merge,
+    write_grid,
+)
 
 HOUR = 3_600_000_000
 
@@ -137,3 +147,63 @@ def test_merging_is_idempotent_and_associative(one, two, three):
 @given(_SAMPLES, _SAMPLES)
 def test_a_merge_knows_the_samples_of_both_and_no_others(existing, new):
     assert dict(merge(existing, new)) == {**dict(existing), **dict(new)}
+
+
+MANY = "7" * (MOST_CHARACTERS // 2)
+
+
+@pytest.mark.parametrize(
+    ("samples", "last", "expected"),
+    [
+        ([], 0, False),
+        ([], 2 * 524_288 - 1, False),
+        ([], 2 * 524_288, True),
+        ([(0, MANY)], 1, False),
+        # Two texts of half the length and a blank.
+        ([(0, MANY), (2, MANY)], 3, True),
+        ([(0, MANY), (2, MANY[2:])], 3, False),
+        ([(0, MANY), (2, MANY[1:])], 3, False),
+        ([(0, MANY), (1, MANY)], 1, False),
+        # What another sample of its cell hides counts, or it would count for some time.
+        ([(0, MANY), (1, "1"), (2, MANY)], 3, True),
+        ([(0, MANY), (1, "1"), (2, "1"), (3, MANY)], 3, True),
+        ([(0, "1"), (1, "11"), (2, "1" * (MOST_CHARACTERS - 3))], 3, False),
+        ([(0, "1"), (1, "111"), (2, "1" * (MOST_CHARACTERS - 3))], 3, True),
+    ],
+)
+def test_a_grid_is_no_longer_than_a_text_of_r4(samples, last, expected):
+    assert is_too_long(samples, 0, last, 2) is expected
+
+    grid = encode(samples, 0, last, 2)
+    assert write_grid("v", samples, 0, last, 2, medtech=True) == grid
+    if not expected:
+        assert len(grid) <= MOST_CHARACTERS
+        assert write_grid("v", samples, 0, last, 2, medtech=False) == grid
+        return
+    with pytest.raises(FhirDataMappingError) as caught:
+        write_grid("v", samples, 0, last, 2, medtech=False)
+    assert "7" not in caught.value.message.replace("1048576", "")
+
+
+def test_a_grid_that_would_fill_the_memory_is_refused_whatever_the_rules():
+    ends = [(0, "1"), (10_000_000, "1")]
+    for medtech in (True, False):
+        with pytest.raises(FhirDataMappingError):
+            write_grid("v", ends, 0, 10_000_000, 1, medtech=medtech)
+
+
+_TEXTS = st.dictionaries(
+    st.integers(0, 20), st.integers(1, 12).map("1".__mul__), max_size=12
+).map(lambda samples: sorted(samples.items()))
+
+
+@given(_TEXTS, _TEXTS, st.integers(1, 9))
+def test_what_is_too_long_stays_so_whatever_else_arrives(before, more, period):
+    """So that no Observation is refused in one order of arrival, and not in another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("transforms.sampled_data.MOST_CHARACTERS", 30)
+        after = sorted({**dict(more), **dict(before)}.items())
+        if before and is_too_long(before, 0, before[-1][0], period):
+            assert is_too_long(after, 0, after[-1][0], period)
+        if after and not is_too_long(after, 0, after[-1][0], period):
+            assert len(encode(after, 0, after[-1][0], period)) <= 30

@@ -40,6 +40,7 @@ def test_every_resource_of_a_run_is_valid(mapping, lines, tmp_path):
 
 
 QUANTITY = {"valueType": "Quantity", "valueName": "v"}
+UCUM = {**QUANTITY, "system": "http://unitsofmeasure.org"}
 SAMPLED = {"valueType": "SampledData", "valueName": "s", "defaultPeriod": 1000}
 CONCEPT = {"valueType": "CodeableConcept", "valueName": "c", "codes": [LOINC]}
 
@@ -49,8 +50,9 @@ CONCEPT = {"valueType": "CodeableConcept", "valueName": "c", "codes": [LOINC]}
     [
         {"value": {**QUANTITY, "unit": "/min"}},
         {"value": QUANTITY, "codes": []},
+        {"value": {**QUANTITY, "code": "/min"}},
         {"value": {**SAMPLED, "unit": "mV"}},
-        {"value": {**SAMPLED, "defaultPeriod": 0.5}, "periodInterval": 60},
+        {"value": {**SAMPLED, "defaultPeriod": 6.867}, "periodInterval": 60},
         {"value": {"valueType": "String", "valueName": "x"}},
         {"value": {**CONCEPT, "text": "fall"}},
         {"components": [{"codes": [LOINC], "value": QUANTITY}]},
@@ -70,7 +72,7 @@ def test_every_kind_of_template_makes_valid_observations(template):
     [
         ({"codes": [{"system": "http://loinc.org", "code": " 8867-4"}]}, "code.coding"),
         ({"codes": [{"code": ""}]}, "code.coding"),
-        ({"value": {**QUANTITY, "code": "a  b"}}, "valueQuantity.code"),
+        ({"value": {**UCUM, "code": "a  b"}}, "valueQuantity.code"),
         ({"category": [{"text": ""}], "value": QUANTITY}, "category"),
     ],
 )

@@ -12,7 +12,7 @@ from transforms.instants import MINUTE, TICKS, iso_date, iso_instant
 from transforms.observation_value import Reading
 from transforms.reading_group import spokesman
 from transforms.rules import Rules
-from transforms.vital_signs import is_vital_sign
+from transforms.vital_signs import is_dated, is_vital_sign
 
 SECOND = 1_000_000 * TICKS
 
@@ -60,18 +60,15 @@ def teller(template: FhirTemplate, rules: Rules) -> Tell:
         template: the type's FHIR template.
         rules: with `medtech` always an `effectivePeriod` in UTC, aggregates of vital
             signs excepted. Otherwise an instant is an `effectiveDateTime` at the
-            sender's offset, and an interval under a vital-signs code is told by its
+            sender's offset, and what lasts under a vital-signs code is told by its
             start, as invariant vs-1 wants it.
     """
     minutes = template.period_minutes
-    is_vital = is_vital_sign(template.codings)
     if not minutes:
+        is_vital = is_vital_sign(template.codings)
         return _medtech_instant if rules.medtech else _instant(is_vital)
-    dated = is_vital and template.aggregates
-    if minutes == CORRELATION:
-        return _dated(_correlated) if dated else _correlated
-    told = _of_period(minutes)
-    return _dated(told) if dated else told
+    told = _correlated if minutes == CORRELATION else _of_period(minutes)
+    return _dated(told) if is_dated(template, rules) else told
 
 
 def _instant(is_vital: bool) -> Tell:

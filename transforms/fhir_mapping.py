@@ -17,8 +17,9 @@ from transforms.fhir_periods import (
     period_minutes,
     read_interval,
 )
-from transforms.fhir_template import Component, FhirTemplate, Position
+from transforms.fhir_template import Component, FhirTemplate, FhirValue, Position
 from transforms.fhir_value_reader import read_category, read_codings, read_value
+from transforms.located_json import Node
 from transforms.mapping_reader import (
     Container,
     Fields,
@@ -161,9 +162,8 @@ class _Loader:
         category = tuple(
             read_category(entry, findings) for entry in each(fields.items("category"))
         )
-        value_node = fields.get("value")
-        value = None if value_node is None else read_value(value_node, findings)
-        components = _components(fields, findings)
+        value = self._value(fields.get("value"))
+        components = self._components(fields)
         interval = read_interval(fields.get("periodInterval"), findings)
         values = [component.value for component in components]
         own = () if value is None else (value,)
@@ -183,6 +183,20 @@ class _Loader:
             check_values(template, findings, self._rules)
         return template
 
+    def _components(self, fields: Fields) -> tuple[Component, ...]:
+        findings = self._findings
+        components = []
+        for node in each(fields.items("components")):
+            entry = Fields(node, "CodeValueMapping", ("codes", "value"), findings)
+            codings = read_codings(entry.items("codes", required=True), findings)
+            value = self._value(entry.get("value", required=True))
+            if value is not None:
+                components.append(Component(codings, value))
+        return tuple(components)
+
+    def _value(self, node: Node | None) -> FhirValue | None:
+        return None if node is None else read_value(node, self._findings, self._rules)
+
     def _note_uses(self, template: FhirTemplate, fields: Fields) -> None:
         member = fields.member("periodInterval")
         if member is not None and template.period_interval not in MEDTECHS:
@@ -191,15 +205,3 @@ class _Loader:
         for value in template.values:
             if getattr(value, "aggregate", None) is not None:
                 self.uses.append((value.position, "the key aggregate"))
-
-
-def _components(fields: Fields, findings: Findings) -> tuple[Component, ...]:
-    components = []
-    for node in each(fields.items("components")):
-        entry = Fields(node, "CodeValueMapping", ("codes", "value"), findings)
-        codings = read_codings(entry.items("codes", required=True), findings)
-        value_node = entry.get("value", required=True)
-        value = None if value_node is None else read_value(value_node, findings)
-        if value is not None:
-            components.append(Component(codings, value))
-    return tuple(components)

@@ -19,10 +19,12 @@ from transforms.fhir_template import (
     SampledDataValue,
     StringValue,
 )
+from transforms.instants import MINUTE
 from transforms.located_json import Node
 from transforms.mapping_reader import Findings
-from transforms.rules import Rules
-from transforms.sampled_data import MOST_CELLS
+from transforms.rules import MEDTECH, USUAL, Rules
+from transforms.sampled_data import MOST_CELLS, MOST_CELLS_IN_R4, cells_of
+from transforms.vital_signs import is_dated
 
 MEDTECHS = (0, 60, 1440, CORRELATION)
 """The intervals that MedTech knows."""
@@ -98,7 +100,7 @@ def check_values(template: FhirTemplate, findings: Findings, rules: Rules) -> No
             findings.warning(value.position, msg)
         known.add(key)
         if isinstance(value, SampledDataValue):
-            _check_cells(template, value, findings)
+            _check_cells(template, value, findings, rules)
         elif _is_governed(value) and not template.period_interval:
             msg = f"[{value.value_name}] is aggregated, and the template has no period"
             hint = 'add "periodInterval": 60 for an hour, 1440 for a day'
@@ -108,11 +110,13 @@ def check_values(template: FhirTemplate, findings: Findings, rules: Rules) -> No
 
 
 def _check_cells(
-    template: FhirTemplate, value: SampledDataValue, findings: Findings
+    template: FhirTemplate, value: SampledDataValue, findings: Findings, rules: Rules
 ) -> None:
-    cells = template.period_interval * 60_000_000 // value.period
-    if cells > MOST_CELLS:
+    cells = cells_of(0, template.period_interval * MINUTE - 1, value.period)
+    if cells > (MOST_CELLS if rules.medtech else MOST_CELLS_IN_R4):
         msg = f"[{value.value_name}] would hold {cells} samples per Observation"
+        if not rules.medtech:
+            msg = f"{msg}, and a text of FHIR holds {MOST_CELLS_IN_R4} at most"
         hint = "raise defaultPeriod or lower periodInterval"
         findings.error(value.position, msg, hint)
     if not template.period_interval:
@@ -136,10 +140,19 @@ def _warn_of_several(
 
 def differences(template: FhirTemplate) -> Iterator[Difference]:
     """Where `--compat=medtech` makes something else of a template, in both modes."""
+    for value in template.values:
+        if isinstance(value, QuantityValue) and value.lacks_system:
+            yield value.position, _CODE, True
+    yield from _of_period(template)
+
+
+def _of_period(template: FhirTemplate) -> Iterator[Difference]:
     interval, values = template.period_interval, template.values
     if not interval:
         yield template.position, _NOTATION, False
         return
+    if interval == CORRELATION and _is_dated_here_only(template):
+        yield template.position, _SESSION, True
     period = _name(interval)
     if interval == CORRELATION or any(map(_is_governed, values)):
         for value in filter(takes_one, values):
@@ -162,6 +175,17 @@ def differences(template: FhirTemplate) -> Iterator[Difference]:
         yield template.position, msg, True
 
 
+def _is_dated_here_only(template: FhirTemplate) -> bool:
+    return is_dated(template, USUAL) and not is_dated(template, MEDTECH)
+
+
+_CODE = (
+    "a code without system is left out: MedTech writes it, and FHIR does not allow it"
+)
+_SESSION = (
+    "a session under a vital-signs code is told by its start, an effectiveDateTime:"
+    " MedTech writes an effectivePeriod"
+)
 _NOTATION = (
     "an instant is an effectiveDateTime, and its id has the fraction of a second:"
     " MedTech writes an effectivePeriod, and cuts ids to seconds"

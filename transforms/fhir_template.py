@@ -37,6 +37,15 @@ class QuantityValue:
     """What it is of the readings of a period, e.g. `mean`; None: the reading itself."""
     position: Position = dataclasses.field(default=(1, 1), compare=False)
 
+    @property
+    def lacks_system(self) -> bool:
+        """Whether it has a code, and nothing says of which system.
+
+        R4 allows no such Quantity: invariant qty-3,
+        https://hl7.org/fhir/R4/datatypes.html#Quantity.
+        """
+        return self.code is not None and not (self.system or "").strip()
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SampledDataValue:

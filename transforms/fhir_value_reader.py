@@ -20,6 +20,7 @@ from transforms.fhir_template import (
 )
 from transforms.located_json import Members, Node
 from transforms.mapping_reader import Fields, Findings, close_to, each
+from transforms.rules import Rules
 
 _CODING_KEYS = ("code", "system", "display")
 _VALUE_KEYS = {
@@ -61,7 +62,7 @@ def _is_empty(node: Node, keys: tuple[str, ...]) -> bool:
     return all(member is None or member.node.value in (None, ()) for member in members)
 
 
-def read_value(node: Node, findings: Findings) -> FhirValue | None:
+def read_value(node: Node, findings: Findings, rules: Rules) -> FhirValue | None:
     """A `value` object; None if it has an error, which is then among the findings."""
     if not isinstance(node.value, Members):
         findings.error(node, "FhirValueType must be an object")
@@ -77,6 +78,8 @@ def read_value(node: Node, findings: Findings) -> FhirValue | None:
     value_name = fields.name("valueName")
     aggregate = _aggregate(node, kind, findings)
     value = _of_kind(kind, value_name or "", aggregate, fields, findings)
+    if isinstance(value, QuantityValue) and value.lacks_system:
+        _warn_of_code(value, findings, rules)
     return value if len(findings.errors) == before else None
 
 
@@ -99,7 +102,8 @@ def _of_kind(
 ) -> FhirValue | None:
     position = fields.node.line, fields.node.column
     if kind == "Quantity":
-        return _quantity(name, aggregate, fields, findings)
+        unit, system, code = (fields.text(key) for key in ("unit", "system", "code"))
+        return QuantityValue(name, unit, system, code, aggregate, position)
     if kind == "SampledData":
         period = _sample_period(fields, findings)
         unit = fields.text("unit")
@@ -115,17 +119,14 @@ def _of_kind(
     return ConceptValue(name, fields.text("text"), codings, position)
 
 
-def _quantity(
-    name: str, aggregate: str | None, fields: Fields, findings: Findings
-) -> QuantityValue:
-    unit, system, code = (fields.text(key) for key in ("unit", "system", "code"))
-    if code is not None and system is None:
-        # https://hl7.org/fhir/R4/datatypes.html#Quantity, invariant qty-3
-        msg = "a Quantity with a code needs the code's system"
-        hint = 'add "system": "http://unitsofmeasure.org" if the code is UCUM'
-        findings.warning(fields.node, msg, hint)
-    position = fields.node.line, fields.node.column
-    return QuantityValue(name, unit, system, code, aggregate, position)
+def _warn_of_code(value: QuantityValue, findings: Findings, rules: Rules) -> None:
+    msg = "a Quantity's code has no system: the code is left out of the Quantity"
+    if value.unit is None:
+        msg = f"{msg}, and its text is the unit"
+    if rules.medtech:
+        msg = "a Quantity's code has no system: the Quantity is no valid FHIR (qty-3)"
+    hint = 'add "system": "http://unitsofmeasure.org" if the code is UCUM'
+    findings.warning(value.position, msg, hint)
 
 
 def _aggregate(node: Node, kind: str, findings: Findings) -> str | None:

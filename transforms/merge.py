@@ -12,6 +12,8 @@ there, by the rules of MedTech's `CodeValueFhirTemplateProcessor`
   our samples by their true times, the others by the start of their cell.
 * Times are compared as instants and numbers by value, so that a server's other
   spelling is no change; `amended` is what changed in earnest.
+* A vital sign that is written is told by its start, and what it lacks is said to be
+  absent, as R4 wants both; neither alone is a reason to write.
 
 Everything here is a pure function; nothing given is changed.
 """
@@ -21,17 +23,23 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from transforms.effective import seven_digits
 from transforms.errors import FhirDataMappingError
 from transforms.fhir_template import FhirTemplate
 from transforms.merge_grid import Grid, merged_grid, moved_grid
-from transforms.merge_span import Span, span_of, united
+from transforms.merge_parts import (
+    Resource,
+    counterpart,
+    element_of,
+    service_code,
+    tell_unsent,
+    without_unsent,
+)
+from transforms.merge_span import Span, dated, period_of, retell, span_of, united
 from transforms.observation_value import Reading, sample_token
 from transforms.reading_group import one_per_instant
+from transforms.rules import USUAL, Rules
 from transforms.sampled_data import Samples
-from transforms.value_mould import SERVICE
-
-Resource = dict[str, Any]
+from transforms.vital_signs import is_dated, is_vital_sign
 
 
 class Merged(NamedTuple):
@@ -47,6 +55,8 @@ def merge(
     new: Resource,
     template: FhirTemplate,
     readings: Sequence[Reading] = (),
+    *,
+    rules: Rules = USUAL,
 ) -> Merged:
     """Merges the Observation that our readings make into the one on a server.
 
@@ -63,6 +73,7 @@ def merge(
         template: the FHIR template it was made by.
         readings: all readings it was made of, in time order: they know true times of
             samples, which a grid does not. Without them, cells stand for samples.
+        rules: with `medtech` the result may be what R4 does not allow.
 
     Raises:
         FhirDataMappingError: the existing Observation holds another kind of value, a
@@ -70,26 +81,35 @@ def merge(
     """
     told = span_of(new, None)
     known = span_of(existing, told)
-    span = united(known, told)
-    merger = _Merger(known, told, span, _samples(readings))
+    merger = _Merger(known, told, _samples(readings), rules)
+    result = _recategorised(existing, new)
+    own = None if template.value is None else template.value.value_name
+    is_vital = not rules.medtech and is_vital_sign(template.codings)
+    sent = {reading.value_name for reading in readings}
+    ours = without_unsent(new, own, sent) if is_vital else new
+    merger.merge_values(result, ours, own)
+    by_start = not rules.medtech and is_dated(template, rules)
+    span = merger.span
+    effective = dated(span, new, told) if by_start else period_of(span)
+    if span.start != known.start or (span != known and not by_start):
+        retell(result, effective)
+    if is_same(existing, result):
+        return Merged(existing, False)
+    if by_start and "effectiveDateTime" not in result:
+        retell(result, effective)
+    if is_vital:
+        tell_unsent(result, new)
+    result["status"] = "amended"
+    return Merged(result, True)
+
+
+def _recategorised(existing: Resource, new: Resource) -> Resource:
+    """A copy of an Observation with the category of another."""
     result = copy.deepcopy(existing)
     result.pop("category", None)
     if "category" in new:
         result["category"] = copy.deepcopy(new["category"])
-    own = None if template.value is None else template.value.value_name
-    merger.merge_value(result, new, own)
-    merger.merge_components(result, new)
-    if span != known:
-        for name in [name for name in result if name.startswith("effective")]:
-            del result[name]
-        result["effectivePeriod"] = {
-            "start": seven_digits(span.start),
-            "end": seven_digits(span.last),
-        }
-    if is_same(existing, result):
-        return Merged(existing, False)
-    result["status"] = "amended"
-    return Merged(result, True)
+    return result
 
 
 def _samples(readings: Sequence[Reading]) -> dict[str, Samples]:
@@ -109,34 +129,40 @@ class _Merger:
     """Merges values and components, given the times of both Observations."""
 
     def __init__(
-        self, known: Span, told: Span, span: Span, samples: dict[str, Samples]
+        self, known: Span, told: Span, samples: dict[str, Samples], rules: Rules
     ) -> None:
+        self.span = united(known, told)
+        """What the merged Observation covers."""
         self._known = known
         self._told = told
-        self._span = span
         self._samples = samples
+        self._medtech = rules.medtech
 
-    def merge_components(self, result: Resource, new: Resource) -> None:
-        """Merges what has a component already, and appends what has none."""
+    def merge_values(self, result: Resource, new: Resource, own: str | None) -> None:
+        """Merges the value, of this name, and the components."""
+        self._merge_value(result, new, own)
+        self._merge_components(result, new)
+
+    def _merge_components(self, result: Resource, new: Resource) -> None:
+        """Merges what is there already, and appends what is not."""
         components: list[Resource] = result.get("component", [])
         left = list(components)
         for part in new.get("component", ()):
-            name = _service_code(part)
-            index = _counterpart(left, part, name)
+            index = counterpart(left, part)
             if index is None:
                 found = {"code": copy.deepcopy(part["code"])}
                 components.append(found)
             else:
                 found = left.pop(index)
-            self.merge_value(found, part, name)
+            self._merge_value(found, part, service_code(part))
         for part in left:
             self._move(part)
         if components:
             result["component"] = components
 
-    def merge_value(self, holder: Resource, new: Resource, name: str | None) -> None:
+    def _merge_value(self, holder: Resource, new: Resource, name: str | None) -> None:
         """Merges the value[x] or dataAbsentReason of an Observation or component."""
-        element, found = _element(new), _element(holder)
+        element, found = element_of(new), element_of(holder)
         if element is None:
             self._move(holder)
             return
@@ -159,46 +185,20 @@ class _Merger:
         ours = Grid.of(new, self._told.start)
         samples = self._samples.get(name or "", ours.samples())
         known = None if existing is None else Grid.of(existing, self._known.start)
-        return merged_grid(known, ours, samples, self._span)
+        return merged_grid(known, ours, samples, self.span, medtech=self._medtech)
 
     def _move(self, holder: Resource) -> None:
         """Lays a grid anew whose start is no longer that of the Observation."""
-        if "valueSampledData" in holder and self._span.start != self._known.start:
+        if "valueSampledData" in holder and self.span.start != self._known.start:
             grid = Grid.of(holder["valueSampledData"], self._known.start)
-            holder["valueSampledData"] = moved_grid(grid, self._span)
-
-
-def _element(holder: Resource) -> str | None:
-    """The name of what stands for the value, a reason of its absence included."""
-    for name in holder:
-        if name.startswith("value") or name == "dataAbsentReason":
-            return name
-    return None
+            moved = moved_grid(grid, self.span, medtech=self._medtech)
+            holder["valueSampledData"] = moved
 
 
 def _differ_in_type(element: str, found: str | None) -> bool:
     return found not in (None, element, "dataAbsentReason") and (
         element != "dataAbsentReason"
     )
-
-
-def _service_code(component: Resource) -> str | None:
-    for coding in component["code"].get("coding", ()):
-        if coding.get("system") == SERVICE:
-            return coding.get("code")
-    return None
-
-
-def _counterpart(
-    components: Sequence[Resource], new: Resource, name: str | None
-) -> int | None:
-    """The component of the same code, else the one that MedTech takes for it.
-
-    Several aggregates of one value share MedTech's coding and differ in their own.
-    """
-    same = (i for i, part in enumerate(components) if part["code"] == new["code"])
-    served = (i for i, part in enumerate(components) if _service_code(part) == name)
-    return next(iter((*same, *served)), None)
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -11,6 +11,8 @@ from transforms.errors import FhirDataMappingError
 from transforms.merge_span import Span
 from transforms.sampled_data import (
     MOST_CELLS,
+    MOST_CELLS_IN_R4,
+    MOST_CHARACTERS,
     Samples,
     cells_of,
     decode,
@@ -63,7 +65,7 @@ class Grid(NamedTuple):
 
 
 def merged_grid(
-    known: Grid | None, ours: Grid, samples: Samples, span: Span
+    known: Grid | None, ours: Grid, samples: Samples, span: Span, *, medtech: bool
 ) -> dict[str, Any]:
     """A SampledData of the samples on the server and of ours.
 
@@ -75,9 +77,13 @@ def merged_grid(
         ours: of our Observation.
         samples: of ours, at their true times.
         span: what the Observation covers.
+        medtech: whether the text may be longer than R4 allows.
+
+    Raises:
+        FhirDataMappingError: the two cannot be united, or would be too long.
     """
     if known is None:
-        return _laid(ours.content, samples, span, ours.period)
+        return _laid(ours.content, samples, span, ours.period, medtech)
     if known.unit != ours.unit:
         msg = "The SampledData on the server has another unit than ours"
         raise FhirDataMappingError(msg, _HINT)
@@ -89,19 +95,36 @@ def merged_grid(
     ]
     finer = min(known, ours, key=lambda grid: grid.period)
     content = {**known.content, "period": finer.content["period"]}
-    return _laid(content, merge(kept, samples), span, finer.period)
+    return _laid(content, merge(kept, samples), span, finer.period, medtech)
 
 
-def moved_grid(grid: Grid, span: Span) -> dict[str, Any]:
+def moved_grid(grid: Grid, span: Span, *, medtech: bool) -> dict[str, Any]:
     """A SampledData whose first cell begins at another instant."""
-    return _laid(grid.content, grid.samples(), span, grid.period)
+    return _laid(grid.content, grid.samples(), span, grid.period, medtech)
 
 
 def _laid(
-    content: dict[str, Any], samples: Sequence[tuple[int, str]], span: Span, period: int
+    content: dict[str, Any],
+    samples: Sequence[tuple[int, str]],
+    span: Span,
+    period: int,
+    medtech: bool,
 ) -> dict[str, Any]:
     last = max((span.last, *(instant for instant, _token in samples)))
-    if cells_of(span.start, last, period) > MOST_CELLS:
-        msg = f"The Observation would span more than {MOST_CELLS} samples"
-        raise FhirDataMappingError(msg, "give each session a correlation id of its own")
-    return {**content, "data": encode(samples, span.start, last, period)}
+    cells = cells_of(span.start, last, period)
+    if cells > MOST_CELLS or (cells > MOST_CELLS_IN_R4 and not medtech):
+        raise _too_long(medtech)
+    data = encode(samples, span.start, last, period)
+    if len(data) > MOST_CHARACTERS and not medtech:
+        raise _too_long(medtech)
+    return {**content, "data": data}
+
+
+def _too_long(medtech: bool) -> FhirDataMappingError:
+    msg = f"The Observation would span more than {MOST_CELLS} samples"
+    if not medtech:
+        msg = (
+            f"The samples on the server and ours make a text of more than"
+            f" {MOST_CHARACTERS} characters, which FHIR does not allow"
+        )
+    return FhirDataMappingError(msg, "give each session a correlation id of its own")

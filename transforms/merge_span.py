@@ -1,10 +1,17 @@
-"""The time an Observation on a server covers, whatever its spelling."""
+"""The time an Observation on a server covers, whatever its spelling, and ours."""
 
 import re
 from typing import Any, NamedTuple
 
+from transforms.effective import seven_digits
 from transforms.errors import FhirDataMappingError
-from transforms.instants import TICKS, InstantError, parse_instant, seventh_digit
+from transforms.instants import (
+    TICKS,
+    InstantError,
+    iso_instant,
+    parse_instant,
+    seventh_digit,
+)
 
 
 class Span(NamedTuple):
@@ -51,6 +58,33 @@ def span_of(observation: dict[str, Any], other: Span | None) -> Span:
 def united(known: Span, told: Span) -> Span:
     """The least time that holds both."""
     return Span(min(known.start, told.start), max(known.last, told.last))
+
+
+def period_of(span: Span) -> dict[str, Any]:
+    """The member that tells a time as MedTech does."""
+    start, end = seven_digits(span.start), seven_digits(span.last)
+    return {"effectivePeriod": {"start": start, "end": end}}
+
+
+def dated(span: Span, new: dict[str, Any], told: Span) -> dict[str, Any]:
+    """The member that tells a time by its start.
+
+    Args:
+        span: the time.
+        new: our Observation; if it starts then, so is its sender's offset kept.
+        told: the time of ours.
+    """
+    if span.start == told.start and "effectiveDateTime" in new:
+        return {"effectiveDateTime": new["effectiveDateTime"]}
+    instant, tick = divmod(span.start, TICKS)
+    return {"effectiveDateTime": iso_instant(instant, tick=tick)}
+
+
+def retell(observation: dict[str, Any], effective: dict[str, Any]) -> None:
+    """Replaces the time of an Observation."""
+    for name in [name for name in observation if name.startswith("effective")]:
+        del observation[name]
+    observation |= effective
 
 
 def _ticks(text: str) -> int:

@@ -28,6 +28,7 @@ from transforms.value_mould import (
     code_concept,
     first_code,
     value_moulds,
+    without_values,
 )
 
 STATUS = "final"
@@ -130,14 +131,14 @@ class Mould:
         *,
         encounters_found: bool = False,
     ) -> None:
-        self._minutes = template.period_minutes
-        self._medtech = rules.medtech
+        self._minutes, self._medtech = template.period_minutes, rules.medtech
         self._type = type_name
         self._escaped_type = _escaped(type_name)
         self._version = mapping_version
         self._code = first_code(template.codings)
         self._tell = teller(template, rules)
         self._values = value_moulds(template, rules)
+        self._nothing = without_values(template, rules)
         self._encounters_found = encounters_found
         tag = {"system": MAPPING_VERSION, "code": mapping_version}
         self._to_identifier = (
@@ -164,8 +165,8 @@ class Mould:
         Raises:
             InvalidQuantityFhirValueError: `medtech` only: a Quantity has several
                 readings in a period.
-            FhirDataMappingError: `medtech` only: so has a String; or the readings of a
-                correlation id lie too far apart for SampledData.
+            FhirDataMappingError: `medtech` only: so has a String; or a SampledData
+                would be longer than R4 allows (with `medtech`: than a worker can hold).
         """
         first = readings[0]
         effective, start, last = self._tell(readings)
@@ -236,18 +237,16 @@ class Mould:
         self, readings: list[Reading], start: int, last: int
     ) -> tuple[str, list[tuple[Any, ...]]]:
         own = ""
-        components = []
+        components: list[str] = []
         rows: list[tuple[Any, ...]] = []
         by_name: dict[str | None, list[Reading]] = {}
         for reading in readings:
-            name = reading.value_name
-            if name in by_name:
-                by_name[name].append(reading)
-            else:
-                by_name[name] = [reading]
+            by_name.setdefault(reading.value_name, []).append(reading)
         for mould in self._values:
             used = by_name.get(mould.name)
             if used is None:
+                # Without a row: the table holds what was sent.
+                components += mould.missing(by_name)
                 continue
             if len(used) > 1:
                 used = mould.choose(used)
@@ -259,10 +258,13 @@ class Mould:
             rows.append((mould.code, (number, text, mould.unit, *statistics(used))))
         if components:
             own += f',"component":[{",".join(components)}]'
-        if not rows:
-            nothing = (None, None, None, *statistics(readings))
-            rows.append(((None, None), nothing))
-        return own, rows
+        elif not own:
+            own = self._nothing
+        return own, rows or [_row_of_nothing(readings)]
+
+
+def _row_of_nothing(readings: list[Reading]) -> tuple[Any, ...]:
+    return (None, None), (None, None, None, *statistics(readings))
 
 
 def _escaped(text: str) -> str:

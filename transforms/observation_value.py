@@ -14,7 +14,6 @@ import orjson
 
 from transforms.aggregate import AGGREGATES, Sample
 from transforms.conversions import json_number
-from transforms.errors import FhirDataMappingError
 from transforms.fhir_template import (
     Coding,
     ConceptValue,
@@ -25,9 +24,13 @@ from transforms.fhir_template import (
 )
 from transforms.flags import COMPARATORS
 from transforms.instants import TICKS
-from transforms.sampled_data import ABOVE, BELOW, EMPTY, MOST_CELLS, cells_of, encode
+from transforms.rules import USUAL, Rules
+from transforms.sampled_data import ABOVE, BELOW, EMPTY, write_grid
 
 ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+
+UNSENT = "unknown"
+"""Why there is no value that a profile wants, and that nobody has sent."""
 
 
 class Reading(NamedTuple):
@@ -93,15 +96,22 @@ def unit_of(value: FhirValue) -> str | None:
     return value.unit if isinstance(value, SampledDataValue) else None
 
 
-def renderer(value: FhirValue) -> Render:
+def renderer(value: FhirValue, rules: Rules = USUAL) -> Render:
     """Compiles a template's value into the function that renders readings.
 
     Of several readings a Quantity or String is the last.
+
+    Args:
+        value: what the template says of it.
+        rules: with `medtech` a code without a system is copied, and a grid may be
+            longer than R4 allows.
     """
     if isinstance(value, QuantityValue):
-        return _quantity(value) if value.aggregate is None else _aggregated(value)
+        tail = _tail(value, rules)
+        aggregate = value.aggregate
+        return _quantity(tail) if aggregate is None else _aggregated(aggregate, tail)
     if isinstance(value, SampledDataValue):
-        return _sampled_data(value)
+        return _sampled_data(value, rules)
     return _concept(value) if isinstance(value, ConceptValue) else _string(value)
 
 
@@ -115,9 +125,14 @@ def is_absent(flag: str | None) -> bool:
     return flag is not None and flag not in COMPARATORS
 
 
-def _absent(flag: str | None) -> Rendered:
-    reason = {"coding": [{"system": ABSENT_REASON, "code": flag}]}
-    return Rendered(f'"dataAbsentReason":{to_json(reason)}', None, None)
+def reason_of(flag: str | None) -> dict[str, Any]:
+    """A code of data-absent-reason as `dataAbsentReason` has it."""
+    return {"coding": [{"system": ABSENT_REASON, "code": flag}]}
+
+
+def absent(flag: str | None) -> Rendered:
+    """What stands in for a value that is not there; the flag says why."""
+    return Rendered(f'"dataAbsentReason":{to_json(reason_of(flag))}', None, None)
 
 
 def _number(reading: Reading) -> str:
@@ -129,21 +144,22 @@ def _number(reading: Reading) -> str:
     return number
 
 
-def _tail(value: QuantityValue) -> str:
-    """What follows the number of a Quantity."""
-    constant = without_none(unit=value.unit, system=value.system, code=value.code)
+def _tail(value: QuantityValue, rules: Rules) -> str:
+    """What follows the number of a Quantity; a code without system is a mere unit."""
+    unit, system, code = value.unit, value.system, value.code
+    if value.lacks_system and not rules.medtech:
+        unit, system, code = code if unit is None else unit, None, None
+    constant = without_none(unit=unit, system=system, code=code)
     return f",{to_json(constant)[1:]}" if constant else "}"
 
 
-def _quantity(value: QuantityValue) -> Render:
-    tail = _tail(value)
-
+def _quantity(tail: str) -> Render:
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         last = readings[-1]
         end = tail
         if last.flag is not None:
             if is_absent(last.flag):
-                return _absent(last.flag)
+                return absent(last.flag)
             end = f',"comparator":"{last.flag}"{tail}'
         member = f'"valueQuantity":{{"value":{_number(last)}{end}'
         return Rendered(member, last.value, last.value_text)
@@ -151,9 +167,8 @@ def _quantity(value: QuantityValue) -> Render:
     return render
 
 
-def _aggregated(value: QuantityValue) -> Render:
-    tail = _tail(value)
-    aggregate = AGGREGATES[value.aggregate or ""]
+def _aggregated(name: str, tail: str) -> Render:
+    aggregate = AGGREGATES[name]
 
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         samples = [
@@ -162,7 +177,7 @@ def _aggregated(value: QuantityValue) -> Render:
             if not is_absent(reading.flag)
         ]
         if not samples:
-            return _absent(readings[-1].flag)
+            return absent(readings[-1].flag)
         text, flag = aggregate(samples)
         comparator = "" if flag is None else f',"comparator":"{flag}"'
         member = f'"valueQuantity":{{"value":{text}{comparator}{tail}'
@@ -171,7 +186,7 @@ def _aggregated(value: QuantityValue) -> Render:
     return render
 
 
-def _sampled_data(value: SampledDataValue) -> Render:
+def _sampled_data(value: SampledDataValue, rules: Rules) -> Render:
     origin = to_json({"value": 0, **without_none(unit=value.unit)})
     period = format((Decimal(value.period) / 1000).normalize(), "f")
     head = (
@@ -179,21 +194,14 @@ def _sampled_data(value: SampledDataValue) -> Render:
         '"data":"'
     )
     cell = value.period * TICKS  # as start and last are
+    name, medtech = value.value_name, rules.medtech
 
     def render(readings: list[Reading], start: int, last: int) -> Rendered:
-        if cells_of(start, last, cell) > MOST_CELLS:
-            raise _too_long(value.value_name)
-        samples = ((reading.ticks, sample_token(reading)) for reading in readings)
-        grid = encode(samples, start, last, cell)
+        samples = [(reading.ticks, sample_token(reading)) for reading in readings]
+        grid = write_grid(name, samples, start, last, cell, medtech=medtech)
         return Rendered(f'{head}{grid}"}}', None, grid)
 
     return render
-
-
-def _too_long(name: str) -> FhirDataMappingError:
-    msg = f"The readings of one correlation id span more than {MOST_CELLS} samples"
-    hint = f"give each session an id of its own, or raise defaultPeriod of [{name}]"
-    return FhirDataMappingError(msg, hint)
 
 
 _LIMITS = {"<": BELOW, "<=": BELOW, ">=": ABOVE, ">": ABOVE}
@@ -211,7 +219,7 @@ def _string(_value: StringValue) -> Render:
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         last = readings[-1]
         if last.flag is not None:
-            return _absent(last.flag)
+            return absent(last.flag)
         text = last.value_text
         return Rendered(f'"valueString":{to_json(text)}', last.value, text)
 
@@ -225,7 +233,7 @@ def _concept(value: ConceptValue) -> Render:
 
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         if all(reading.flag is not None for reading in readings):
-            return _absent(readings[-1].flag)
+            return absent(readings[-1].flag)
         return Rendered(content, None, text)
 
     return render

@@ -5,9 +5,12 @@ corrected reading needs no merge with what was written before. A batch of one sl
 one batch out, in the same window; one of correlated readings gives a batch for each
 date that any of them lies on. A repeated batch gives the same bytes.
 
-Readings that cannot stand in one Observation together (`--compat=medtech`: several of a
-Quantity in one period) withdraw it, and leave a dead letter that names the group and
-nothing of its readings: it is the same whichever of them have arrived.
+Readings that cannot stand in one Observation together (samples that make a longer text
+than R4 allows; `--compat=medtech`: several of a Quantity in one period) withdraw it,
+and leave a dead letter that names the group and nothing of its readings: it is the same
+whichever of them have arrived. Further readings do not mend such a group, but for this:
+a text that is too long may be shortened by a correction to fewer digits, or when a
+session turns out to begin earlier. Then the Observation is made, and the letter stays.
 """
 
 import dataclasses

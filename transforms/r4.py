@@ -42,7 +42,8 @@ def sample_observations(template: FhirTemplate, rules: Rules) -> Iterator[bytes]
     ]
     alone = rules.medtech and any(map(takes_one, template.values))
     if template.period_minutes and not alone:
-        later = {"occurred_at": 1_000_000, "occurred_tick": 5, "value_text": "2"}
+        # So soon that the finest grid can hold both.
+        later = {"occurred_at": 100_000, "occurred_tick": 5, "value_text": "2"}
         shapes.append(_readings(template) + _readings(template, **later))
     return (mould.fill(readings)[0] for readings in shapes)
 

@@ -4,7 +4,9 @@ https://hl7.org/fhir/R4/datatypes.html#SampledData. Cells are filled and merged 
 Azure MedTech service does it. Instants and periods are whole numbers of any one unit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from transforms.errors import FhirDataMappingError
 
 EMPTY = "E"
 
@@ -20,6 +22,12 @@ TOKENS = frozenset({EMPTY, ABOVE, BELOW})
 MOST_CELLS = 10_000_000
 """Cells of one grid; beyond, a single Observation would exhaust a worker."""
 
+MOST_CHARACTERS = 1_048_576
+"""Of a text in R4 (https://hl7.org/fhir/R4/datatypes.html#string), and so of a grid."""
+
+MOST_CELLS_IN_R4 = (MOST_CHARACTERS + 1) // 2
+"""Cells of a grid whose tokens have one character each."""
+
 Samples = list[tuple[int, str]]
 """Instants and tokens, in time order."""
 
@@ -27,6 +35,38 @@ Samples = list[tuple[int, str]]
 def cells_of(start: int, last: int, period: int) -> int:
     """How many cells a grid has that covers [start, last]."""
     return (last - start) // period + 1
+
+
+def is_too_long(
+    samples: Collection[tuple[int, str]], start: int, last: int, period: int
+) -> bool:
+    """Whether a grid would be longer than a text of R4 may be.
+
+    Counted is the longest token of each cell, not the one that is written: otherwise
+    a further reading could make a text short enough again, and whether an Observation
+    was ever refused would depend on the order of arrival.
+
+    Args:
+        samples: instants and tokens, all within the grid.
+        start: first instant of the grid.
+        last: last instant that the grid covers.
+        period: length of a cell.
+
+    >>> is_too_long([(0, "61"), (1, "6" * MOST_CHARACTERS), (2, "63")], 0, 9, 10)
+    False
+    >>> is_too_long([(0, "61"), (1, "6" * MOST_CHARACTERS), (2, "63")], 0, 10, 10)
+    True
+    """
+    cells = cells_of(start, last, period)
+    widest = max([1, *[len(token) for _instant, token in samples]])
+    if cells * (widest + 1) - 1 <= MOST_CHARACTERS:
+        return False
+    longest: dict[int, int] = {}
+    for instant, token in samples:
+        index = (instant - start) // period
+        longest[index] = max(len(token), longest.get(index, 0))
+    # Between the cells stands a blank, in each of the others an E.
+    return 2 * cells - 1 - len(longest) + sum(longest.values()) > MOST_CHARACTERS
 
 
 def encode(
@@ -54,6 +94,46 @@ def encode(
         if 0 <= index < count:
             cells[index] = token
     return " ".join(cells)
+
+
+def write_grid(
+    name: str,
+    samples: Collection[tuple[int, str]],
+    start: int,
+    last: int,
+    period: int,
+    *,
+    medtech: bool,
+) -> str:
+    """Writes the samples of a value into a grid, unless that would be too long.
+
+    Args:
+        name: of the value.
+        samples: as for `encode`, all of them within the grid.
+        start: as for `encode`.
+        last: as for `encode`.
+        period: as for `encode`.
+        medtech: whether the grid may be longer than R4 allows, as MedTech's may.
+
+    Raises:
+        FhirDataMappingError: it would be too long.
+    """
+    if medtech and cells_of(start, last, period) > MOST_CELLS:
+        msg = f"The readings of one correlation id span more than {MOST_CELLS} samples"
+        hint = f"give each session an id of its own, or raise defaultPeriod of [{name}]"
+        raise FhirDataMappingError(msg, hint)
+    if not medtech and is_too_long(samples, start, last, period):
+        # By how much depends on what has arrived so far; the letter must not.
+        msg = (
+            f"The samples of [{name}] make a text of more than {MOST_CHARACTERS}"
+            " characters, which FHIR does not allow"
+        )
+        hint = (
+            f"raise defaultPeriod of [{name}], lower periodInterval, or give each"
+            " session a correlation id of its own"
+        )
+        raise FhirDataMappingError(msg, hint)
+    return encode(samples, start, last, period)
 
 
 def decode(text: str, start: int, period: int) -> Samples:

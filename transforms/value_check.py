@@ -15,7 +15,7 @@ from transforms.fhir_template import (
     SampledDataValue,
     StringValue,
 )
-from transforms.sampled_data import TOKENS
+from transforms.sampled_data import MOST_CHARACTERS, TOKENS
 
 Check = Callable[[str, str], float | None]
 """(value name, text) to the number it is, or None; raises what makes it a letter."""
@@ -42,6 +42,8 @@ def check_of(values: Sequence[FhirValue], *, medtech: bool) -> Check:
 def _check(value: FhirValue, medtech: bool) -> Check:
     if isinstance(value, QuantityValue):
         return _medtech_quantity if medtech else _quantity
+    if isinstance(value, StringValue) and not medtech:
+        return _text
     return _sample if isinstance(value, SampledDataValue) else _number_or_none
 
 
@@ -92,6 +94,17 @@ def _medtech_quantity(name: str, text: str) -> float:
     if "e" in text or "E" in text:
         raise _no_number(name, InvalidQuantityFhirValueError)
     return _quantity(name, text)
+
+
+def _text(name: str, text: str) -> float | None:
+    """R4 limits texts: https://hl7.org/fhir/R4/datatypes.html#string."""
+    if len(text) > MOST_CHARACTERS:
+        msg = (
+            f"The value [{name}] has more than {MOST_CHARACTERS} characters, which FHIR"
+            " does not allow"
+        )
+        raise FhirDataMappingError(msg, "have the device send a shorter text")
+    return _number_or_none(name, text)
 
 
 def _sample(name: str, text: str) -> float | None:
