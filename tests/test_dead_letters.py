@@ -4,9 +4,12 @@ import hashlib
 import json
 
 import pytest
+from fhir_server import FhirStub
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.fhir_identities import ServerIdentities
+from pipeline.fhir_settings import FhirServer
 from transforms.admission import Admission
 from transforms.dead_letters import (
     dead_letter,
@@ -285,6 +288,29 @@ SECRET_MEASUREMENT = MEASUREMENT._replace(
 )
 DEEP = f'{"[" * 2000}"{MARKER}"{"]" * 2000}'
 
+
+def resource(kind, name, **rest):
+    """A resource on a server that has the marker as its identifier."""
+    identifier = [{"value": MARKER}]
+    return {"resourceType": kind, "id": name, "identifier": identifier, **rest}
+
+
+def asked(*resources, refuses=None, encounter=None):
+    """The letters of a measurement whose identity a FHIR server is asked for."""
+    stub = FhirStub()
+    try:
+        for one in resources:
+            stub.store.put_by_hand(one)
+        stub.store.refuses = refuses or {}
+        server = FhirServer(base=stub.base)
+        named = SECRET_MEASUREMENT._replace(encounter=encounter)
+        return identify([named], ServerIdentities(server, "create", "", 1), "v1")[1]
+    finally:
+        stub.close()
+
+
+OTHERS = {"patient": {"reference": "Patient/other"}}
+
 FAILURES = [
     *(
         ("InvalidDataFormatException", lambda payload=payload: normalized(payload))
@@ -367,6 +393,16 @@ FAILURES = [
         )[1],
     ),
     (
+        "PatientDeviceMismatchException",
+        lambda: asked(resource("Device", "d", **OTHERS)),
+    ),
+    ("FhirResourceNotFoundException", lambda: asked(encounter=MARKER)),
+    (
+        "MultipleResourceFoundException",
+        lambda: asked(resource("Device", "a"), resource("Device", "b")),
+    ),
+    ("FhirResourceRejected", lambda: asked(refuses={MARKER: 422})),
+    (
         "TemplateNotFoundException",
         lambda: admitted("String", SECRET_MEASUREMENT._replace(type="unknown")),
     ),
@@ -397,7 +433,7 @@ def test_an_error_shows_no_value_of_the_message(name, fail):
     (found,) = fail()
 
     assert found.error == name
-    shown = found._replace(payload="", payload_base64=None)
+    shown = found._replace(payload="", payload_base64=None, outcome=None)
     assert MARKER.lower() not in repr(shown).lower()
 
 
