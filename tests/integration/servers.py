@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,8 +20,10 @@ import requests
 
 PROJECTS = Path(__file__).resolve().parents[1] / "fhir"
 
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1g")
-"""Quick to start rather than quick in the long run: these processes are short."""
+JVM = ("-XX:+UseSerialGC", "-Xmx3g")
+
+QUICK = "-XX:TieredStopAtLevel=1"
+"""Quick to start rather than quick in the long run: most processes are short."""
 
 LONGEST_START = 180
 """Seconds until a server that has not answered is given up."""
@@ -91,10 +95,11 @@ def _tail(text):
     return text[-4000:]
 
 
-def java_command(project, main, *arguments, properties=()):
-    """What runs a class of a project."""
+def java_command(project, main, *arguments, properties=(), lasting=False):
+    """What runs a class of a project; `lasting` if it has minutes of work."""
     defined = [f"-D{name}={_spelled(value)}" for name, value in properties]
-    start = [shutil.which("java"), *JVM, *defined, "-cp", build(project)]
+    tuned = JVM if lasting else (*JVM, QUICK)
+    start = [shutil.which("java"), *tuned, *defined, "-cp", build(project)]
     return [*start, f"io.vitalbeam.testing.{main}", *arguments]
 
 
@@ -142,26 +147,28 @@ class HapiServer:
         base: where it answers, e.g. `http://127.0.0.1:40213/fhir`.
     """
 
-    def __init__(self, folder, properties):
+    def __init__(self, folder, properties, lasting=False):
         self._folder = Path(folder)
+        self._lasting = lasting
         self._properties = properties
         self._process = None
         self._session = None
         self.base = None
 
     @classmethod
-    def start(cls, folder, **properties):
+    def start(cls, folder, *, lasting=False, **properties):
         """Starts a server and waits until it answers.
 
         Args:
             folder: for what it prints: `server.out` and `server.err`.
+            lasting: whether it has minutes of work: then it pays to compile well.
             properties: its system properties, each with a default: `port`, `refint`,
                 `validate`, `clientIds` and `db`; see `FhirServer.java`.
 
         Raises:
             RuntimeError: it ended, or did not answer in time, with what it said.
         """
-        server = cls(folder, {"port": 0, **properties})
+        server = cls(folder, {"port": 0, **properties}, lasting)
         server._launch()
         return server
 
@@ -199,7 +206,10 @@ class HapiServer:
 
     def _launch(self):
         command = java_command(
-            "server", "FhirServer", properties=self._properties.items()
+            "server",
+            "FhirServer",
+            properties=self._properties.items(),
+            lasting=self._lasting,
         )
         out, err = self._folder / "server.out", self._folder / "server.err"
         with out.open("w") as stdout, err.open("w") as stderr:
@@ -279,3 +289,16 @@ def _as_sent(resource):
     }
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return {**rest, "meta": meta} if meta else rest
+
+
+def main():
+    """Starts a server and tells its address; it ends with Enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        with HapiServer.start(folder, lasting=True) as server:
+            sys.stdout.write(f"{server.base}\n")
+            sys.stdout.flush()
+            sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    main()
