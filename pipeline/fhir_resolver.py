@@ -57,6 +57,9 @@ class Resolver:
     def resolve(self, names: Sequence[Name]) -> Answers:
         """The identity of each name, or why it has none."""
         answers: Answers = {}
+        if self._mode in ("create", "assigned"):
+            # Not whom the device is linked to by now: it may be since another message.
+            answers |= {name: nameless() for name in names if name.patient is None}
         for _ in range(_ROUNDS):
             left = [name for name in names if name not in answers]
             if not left:
@@ -106,13 +109,7 @@ class _Look:
                 left.append(name)
             else:
                 answers[name] = known
-        answers |= self._make([name for name in left if name.patient is not None])
-        made = {name.device for name in left if isinstance(answers.get(name), Identity)}
-        for name in left:
-            # A device that has just been linked knows the patient of all its readings.
-            if name.patient is None and name.device not in made:
-                answers[name] = nameless()
-        return answers
+        return {**answers, **self._make(left)}
 
     def _known(self, name: Name) -> Identity | None:
         """The identity, None if something must be made for it."""
@@ -124,10 +121,9 @@ class _Look:
             return Identity(owner, device["id"], encounter)
         if self._mode in ("lookup", "lookup-encounter"):
             raise _lost_device() if device is None else _unlinked()
-        if name.patient is not None:
-            patient = self._one("Patient", "", name.patient)
-            if self._mode == "assigned" and device is not None and patient is not None:
-                return Identity(patient["id"], device["id"], encounter)
+        patient = self._one("Patient", "", name.patient or "")
+        if self._mode == "assigned" and device is not None and patient is not None:
+            return Identity(patient["id"], device["id"], encounter)
         return None
 
     def _one(self, kind: str, system: str, value: str) -> Resource | None:

@@ -45,10 +45,14 @@ class FaultProxy:
         late_s: seconds by which an answer is too late.
         other_writer: called with a Bundle before it is passed on, in the fault of
             that name; it writes to the server what it likes.
+        admits: whether a bearer token is good; None: nobody asks for one.
     """
 
-    def __init__(self, target, seed, share, late_s, other_writer=None):
+    def __init__(
+        self, target, seed=0, share=0, late_s=0, other_writer=None, admits=None
+    ):
         self.target = target
+        self.admits = admits
         self.late_s = late_s
         self.other_writer = other_writer
         self.share = share
@@ -109,6 +113,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         proxy = self.server.proxy
+        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        if proxy.admits is not None and not proxy.admits(token):
+            proxy.counts["401"] += 1
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         is_bundle = self.command == "POST" and b'"batch"' in body[:100]
         kind, chance = proxy.fault(is_bundle)
         with contextlib.suppress(OSError):  # whoever asked has stopped waiting
