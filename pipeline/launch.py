@@ -49,6 +49,9 @@ def launch(
     if slice_mb < 1 or (flags.shards is not None and not 1 <= flags.shards <= 999):
         msg = "--slice_mb must be positive, --shards between 1 and 999"
         raise UsageError(msg)
+    if runner in _LOCAL:  # workers of a cluster may reach what its launcher does not
+        for server in outputs.servers:
+            check_server(server)
     job = _job(flags, mappings, intake, outputs)
     if runner in _LOCAL:
         return run_local(job, paths, slice_mb << 20, options)
@@ -74,8 +77,6 @@ def _job(
         msg = "run needs both mappings"
         raise UsageError(msg)
     identifying = resolve_identities(flags, outputs.servers, mappings.rules)
-    for server in outputs.servers:
-        check_server(server)
     parquet, dead_letters = Folder(outputs.parquet), Folder(outputs.dead_letters)
     fhir = tuple(Folder(address) for address in outputs.fhir)
     for folder in (parquet, dead_letters, *fhir):
