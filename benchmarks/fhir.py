@@ -28,8 +28,8 @@ from rich.table import Table
 from benchmarks import fleet, machine
 from benchmarks.measure import FLEET, ROOT, SEED, pin_to_one_core
 from pipeline.fhir_client import check_server
-from pipeline.fhir_directory import Key
 from pipeline.fhir_draft import Outgoing
+from pipeline.fhir_resources import Key
 from pipeline.fhir_settings import FhirServer
 from pipeline.fhir_writer import ServerWriter
 from pipeline.mappings import load_mappings

@@ -7,58 +7,23 @@ lacks.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
+from pipeline.fhir_causes import ambiguous, mismatch, rejected, unsearchable
 from pipeline.fhir_client import FhirClient
 from pipeline.fhir_errors import FhirRefusedError
+from pipeline.fhir_resources import (
+    Key,
+    Resource,
+    Settled,
+    Standing,
+    Wanted,
+    has_identifier,
+    identifier_of,
+)
 from pipeline.fhir_work import Traffic
 from transforms import exact_json
-from transforms.bundle import (
-    Entry,
-    Outcome,
-    identified,
-    issue_codes,
-    put,
-    read,
-    search,
-)
-from transforms.errors import (
-    FhirResourceRejectedError,
-    MultipleResourceFoundError,
-    PatientDeviceMismatchError,
-    RecordError,
-)
-
-Resource = dict[str, Any]
-
-
-class Wanted(NamedTuple):
-    """A resource that is known by an identifier."""
-
-    type: str
-    system: str
-    """Empty for any system."""
-    value: str
-
-
-class Key(NamedTuple):
-    """A resource that is known by its id."""
-
-    type: str
-    id: str
-
-
-class Standing(NamedTuple):
-    """A resource as it stands on the server."""
-
-    id: str
-    owner: str | None
-    """Of a Device: the id of the Patient it is linked to."""
-    is_new: bool = False
-    """Whether we have just made it."""
-
-
-Settled = Standing | RecordError | None
+from transforms.bundle import Entry, Outcome, identified, put, read, search
+from transforms.errors import RecordError
 
 
 class Directory:
@@ -84,8 +49,13 @@ class Directory:
         self.traffic += traffic
         return outcomes
 
-    def find(self, wanted: Collection[Wanted]) -> dict[Wanted, list[Resource]]:
+    def find(
+        self, wanted: Collection[Wanted]
+    ) -> dict[Wanted, list[Resource] | RecordError]:
         """All resources that have an identifier, exactly.
+
+        Returns:
+            What is found by each, or why the server will not look for it.
 
         Raises:
             FhirUnavailableError, FhirRefusedError: as `FhirClient.send`.
@@ -94,18 +64,23 @@ class Directory:
         entries = [search(one.type, identified(one.system, one.value)) for one in each]
         outcomes = self._send(entries)
         return {
-            one: [found for found in self._hits(outcome) if _has(found, one)]
+            one: self._found(one, outcome)
             for one, outcome in zip(each, outcomes, strict=True)
         }
 
-    def _hits(self, outcome: Outcome) -> Iterable[Resource]:
-        page = outcome.resource
-        if page is None:
+    def _found(self, one: Wanted, outcome: Outcome) -> list[Resource] | RecordError:
+        if outcome.resource is not None:
+            hits = self._hits(outcome.resource)
+            return [resource for resource in hits if has_identifier(resource, one)]
+        if outcome.status in (404, 405, 501):
             msg = (
-                f"{self._client.server.base} does not search by identifier"
-                f" ({outcome.status}): identities cannot be looked up there"
+                f"{self._client.server.base} does not search {one.type} by identifier"
+                f" ({outcome.status}): nobody can be looked up there"
             )
             raise FhirRefusedError(msg)
+        return unsearchable(one.type, outcome)
+
+    def _hits(self, page: Resource | None) -> Iterable[Resource]:
         while page is not None:
             for entry in page.get("entry", ()):
                 yield entry.get("resource", {})
@@ -156,8 +131,8 @@ class Directory:
         """
         if self._client.server.ids == "server":
             return self._settle_by_identifier(shells)
-        known = self.read(shells.keys())
-        settled = {k: self._standing(found) for k, found in known.items() if found}
+        known = {key: one for key, one in self.read(shells.keys()).items() if one}
+        settled = self._settle_known(known, shells)
         missing = {key: shells[key] for key in shells if key not in settled}
         entries = [
             put(key.type, key.id, exact_json.dumps(shell), if_none_match=True)
@@ -178,6 +153,19 @@ class Directory:
                 settled[key] = rejected(key.type, outcome)
         return settled
 
+    def _settle_known(
+        self, known: Mapping[Key, Resource], shells: Mapping[Key, Resource]
+    ) -> dict[Key, Settled]:
+        """What is there stays as it is, but for a Device that lacks a link."""
+        settled = {key: self._standing(found) for key, found in known.items()}
+        loose: dict[Key, tuple[Resource, str]] = {}
+        for key, found in known.items():
+            owner = self.owner(shells[key])
+            if owner is not None and found.get("patient") is None:
+                loose[key] = found, owner
+        refused = self.link(list(loose.values()))
+        return {**settled, **dict(zip(loose, refused, strict=True))}
+
     def _without_ids(self, kind: str) -> FhirRefusedError:
         # Of a PUT that would create: every later one would fare the same.
         msg = (
@@ -189,20 +177,25 @@ class Directory:
     def _settle_by_identifier(
         self, shells: Mapping[Key, Resource]
     ) -> dict[Key, Settled]:
-        wanted = {key: _identifier(shell) for key, shell in shells.items()}
+        wanted = {key: identifier_of(shell) for key, shell in shells.items()}
         found = self.find(wanted.values())
         settled: dict[Key, Settled] = {}
+        known: dict[Key, Resource] = {}
         missing: dict[Key, Entry] = {}
         for key, one in wanted.items():
-            if len(found[one]) > 1:
+            hits = found[one]
+            if isinstance(hits, RecordError):
+                settled[key] = hits
+            elif len(hits) > 1:
                 settled[key] = ambiguous(key.type)
-            elif found[one]:
-                settled[key] = self._standing(found[one][0])
+            elif hits:
+                known[key] = hits[0]
             else:
                 rest = {k: v for k, v in shells[key].items() if k != "id"}
                 query = identified(one.system, one.value)
                 body = exact_json.dumps(rest)
                 missing[key] = Entry("POST", key.type, body, if_none_exist=query)
+        settled |= self._settle_known(known, shells)
         outcomes = self._send(list(missing.values()))
         for key, outcome in zip(missing, outcomes, strict=True):
             if outcome.status == 412:
@@ -264,52 +257,3 @@ class Directory:
             else rejected("Device", outcome)
             for outcome in outcomes
         ]
-
-
-def _has(resource: Resource, wanted: Wanted) -> bool:
-    """Whether a hit has the identifier: some servers compare its beginning only."""
-    return any(
-        identifier.get("value") == wanted.value
-        and (not wanted.system or identifier.get("system") == wanted.system)
-        for identifier in resource.get("identifier", ())
-    )
-
-
-def _identifier(shell: Resource) -> Wanted:
-    (identifier,) = shell["identifier"]
-    system = identifier.get("system", "")
-    return Wanted(shell["resourceType"], system, identifier["value"])
-
-
-def rejected(kind: str, outcome: Outcome) -> FhirResourceRejectedError:
-    """Why a server refuses a resource, with all it says of it."""
-    codes = issue_codes(outcome.issues)
-    said = f"{outcome.status}: {codes}" if codes else str(outcome.status)
-    error = FhirResourceRejectedError(
-        f"the FHIR server refuses the {kind} ({said})",
-        "its own words stand in outcome: mend the FHIR mapping or the server, then run"
-        " the messages again",
-    )
-    if outcome.issues is not None:
-        error.outcome = exact_json.dumps(outcome.issues).decode()
-    return error
-
-
-def ambiguous(kind: str) -> MultipleResourceFoundError:
-    """Several resources have one identifier: which is meant nobody can tell."""
-    return MultipleResourceFoundError(
-        f"several resources of the FHIR server have the identifier of the {kind}",
-        "remove the duplicates there; of Devices, --device_identifier_system tells"
-        " apart those of different systems",
-    )
-
-
-def mismatch() -> PatientDeviceMismatchError:
-    """A device belongs to one patient on the server and sends for another."""
-    return PatientDeviceMismatchError(
-        "the measurement names a patient to whom its Device on the FHIR server is not"
-        " linked",
-        "correct Device.patient there, or what the device sends, and run the messages"
-        " again; if patientIdExpression finds no identifier of a Patient, leave it out;"
-        " for devices that change hands there is --identity=assignments",
-    )

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.fhir_directory import Key
+from pipeline.fhir_resources import Key
 from transforms import exact_json
 from transforms.bundle import Entry, identified, put
 from transforms.observation_value import Reading

@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pipeline.fhir_causes import ambiguous
 from pipeline.fhir_client import FhirClient
-from pipeline.fhir_directory import Directory, Key, Wanted, ambiguous
+from pipeline.fhir_directory import Directory
 from pipeline.fhir_draft import Draft
 from pipeline.fhir_errors import FhirUnavailableError
+from pipeline.fhir_resources import Key, Wanted
 from pipeline.fhir_work import Traffic
 from transforms import exact_json
 from transforms.bundle import Entry, Outcome, put
@@ -147,15 +149,26 @@ class Merger:
     ) -> dict[str, _Known]:
         """What is there, by our id."""
         if self._client.server.ids == "server":
-            wanted = {d.id: Wanted("Observation", *d.identifier) for d in drafts}
-            found = self._directory.find(wanted.values())
-            hits = {ours: found[one] for ours, one in wanted.items() if found[one]}
-            twice = {ours for ours, several in hits.items() if len(several) > 1}
-            answers.update((ours, ambiguous("Observation")) for ours in twice)
-            return {ours: _known(each[0]) for ours, each in hits.items()}
+            return self._search(drafts, answers)
         keys = [Key("Observation", draft.id) for draft in drafts]
         read = self._directory.read(keys)
         return {key.id: _known(found) for key, found in read.items() if found}
+
+    def _search(
+        self, drafts: Sequence[Draft], answers: dict[str, Answer]
+    ) -> dict[str, _Known]:
+        wanted = {d.id: Wanted("Observation", *d.identifier) for d in drafts}
+        found = self._directory.find(wanted.values())
+        known: dict[str, _Known] = {}
+        for ours, one in wanted.items():
+            hits = found[one]
+            if isinstance(hits, RecordError):
+                answers[ours] = hits
+            elif len(hits) > 1:
+                answers[ours] = ambiguous("Observation")
+            elif hits:
+                known[ours] = _known(hits[0])
+        return known
 
     def _overwritten(
         self, entries: Mapping[str, Entry], answers: dict[str, Answer]

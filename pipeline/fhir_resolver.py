@@ -3,22 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from pipeline.fhir_directory import (
-    Directory,
-    Key,
-    Resource,
-    Settled,
-    Standing,
-    Wanted,
+from pipeline.fhir_causes import (
     ambiguous,
+    lost_device,
+    lost_encounter,
     mismatch,
+    no_encounter,
+    unlinked,
 )
+from pipeline.fhir_directory import Directory
 from pipeline.fhir_errors import FhirUnavailableError
-from transforms.errors import (
-    FhirResourceNotFoundError,
-    RecordError,
-    ResourceIdentityNotDefinedError,
-)
+from pipeline.fhir_resources import Key, Resource, Settled, Standing, Wanted
+from transforms.errors import RecordError
 from transforms.identity import nameless, resource_id
 from transforms.model import Identity
 from transforms.shells import device_shell, patient_shell
@@ -120,26 +116,32 @@ class _Look:
             self._guard(name, owner)
             return Identity(owner, device["id"], encounter)
         if self._mode in ("lookup", "lookup-encounter"):
-            raise _lost_device() if device is None else _unlinked()
+            raise lost_device() if device is None else unlinked()
         patient = self._one("Patient", "", name.patient or "")
         if self._mode == "assigned" and device is not None and patient is not None:
             return Identity(patient["id"], device["id"], encounter)
         return None
 
     def _one(self, kind: str, system: str, value: str) -> Resource | None:
-        hits = self._found[Wanted(kind, system, value)]
+        hits = self._hits(Wanted(kind, system, value))
         if len(hits) > 1:
             raise ambiguous(kind)
         return hits[0] if hits else None
 
+    def _hits(self, wanted: Wanted) -> list[Resource]:
+        hits = self._found[wanted]
+        if isinstance(hits, RecordError):
+            raise hits
+        return hits
+
     def _encounter(self, name: Name) -> str | None:
         if name.encounter is None:
             if self._mode == "lookup-encounter":
-                raise _no_encounter()
+                raise no_encounter()
             return None
         found = self._one("Encounter", "", name.encounter)
         if found is None:
-            raise _lost_encounter()
+            raise lost_encounter()
         return str(found["id"])
 
     def _owner(self, device: Resource) -> str | None:
@@ -154,7 +156,7 @@ class _Look:
         """What a message says of its patient must be true of its device's."""
         if name.patient is None:
             return
-        named = self._found[Wanted("Patient", "", name.patient)]
+        named = self._hits(Wanted("Patient", "", name.patient))
         if owner not in [patient["id"] for patient in named]:
             raise mismatch()
 
@@ -238,33 +240,3 @@ class _Look:
             refused = self._directory.link(list(loose.values()))
             made |= zip(loose, refused, strict=True)
         return made
-
-
-def _lost_device() -> RecordError:
-    return FhirResourceNotFoundError(
-        "the Device of the measurement is not on the FHIR server",
-        "register it there, linked to its patient, and run the messages again; or let"
-        " --identity=create do it",
-    )
-
-
-def _unlinked() -> RecordError:
-    return FhirResourceNotFoundError(
-        "the Device of the measurement is linked to no Patient on the FHIR server",
-        "set Device.patient there, and run the messages again",
-    )
-
-
-def _lost_encounter() -> RecordError:
-    return FhirResourceNotFoundError(
-        "the Encounter that the measurement names is not on the FHIR server",
-        "create it there and run the messages again, or leave encounterIdExpression out"
-        " of the device template",
-    )
-
-
-def _no_encounter() -> RecordError:
-    return ResourceIdentityNotDefinedError(
-        "the measurement names no encounter",
-        "add encounterIdExpression to the device template, or use --identity=lookup",
-    )

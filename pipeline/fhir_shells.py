@@ -11,8 +11,11 @@ from collections.abc import Iterable, Mapping
 import orjson
 from cachetools import TTLCache
 
-from pipeline.fhir_directory import Directory, Key, Resource, Standing
+from pipeline.fhir_causes import mismatch
+from pipeline.fhir_directory import Directory
+from pipeline.fhir_draft import Draft
 from pipeline.fhir_errors import FhirUnavailableError
+from pipeline.fhir_resources import Key, Resource, Standing
 from pipeline.fhir_settings import FhirServer
 from transforms.errors import RecordError
 
@@ -116,3 +119,26 @@ def _relink(device: Resource, patients: Mapping[Key, Settled]) -> None:
     owner = patients.get(Key("Patient", link["reference"].removeprefix("Patient/")))
     if isinstance(owner, Standing):
         device["patient"] = {"reference": f"Patient/{owner.id}"}
+
+
+def obstacle_of(
+    draft: Draft, settled: Mapping[Key, Settled], shells: Mapping[Key, bytes]
+) -> RecordError | None:
+    """Why an Observation must not be written: whom it refers to is not as it says."""
+    for key in draft.keys:
+        standing = settled.get(key)
+        if isinstance(standing, RecordError):
+            return standing
+    if draft.device is None or draft.subject is None:
+        return None
+    device = settled.get(draft.device)
+    if device is None or isinstance(device, RecordError) or device.owner is None:
+        return None
+    # A Device that comes without a link makes no claim whose it is.
+    if "patient" not in orjson.loads(shells[draft.device]):
+        return None
+    patient = settled.get(draft.subject)
+    patient_id = draft.subject.id
+    if patient is not None and not isinstance(patient, RecordError):
+        patient_id = patient.id
+    return None if device.owner == patient_id else mismatch()

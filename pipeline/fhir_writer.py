@@ -16,19 +16,14 @@ from typing import NamedTuple
 import orjson
 from cachetools import TTLCache
 
+from pipeline.fhir_causes import ambiguous, nothing_to_find_by, rejected
 from pipeline.fhir_client import client_of
-from pipeline.fhir_directory import (
-    Directory,
-    Key,
-    Standing,
-    ambiguous,
-    mismatch,
-    rejected,
-)
+from pipeline.fhir_directory import Directory
 from pipeline.fhir_draft import Draft, Outgoing
 from pipeline.fhir_merger import UNCHANGED, Answer, Merger
+from pipeline.fhir_resources import Key, Standing
 from pipeline.fhir_settings import FhirServer
-from pipeline.fhir_shells import Settled, Shells
+from pipeline.fhir_shells import Settled, Shells, obstacle_of
 from pipeline.fhir_work import Traffic
 from transforms.bundle import Entry, Outcome, identified
 from transforms.dead_letters import dead_letter
@@ -169,17 +164,19 @@ class ServerWriter:
             for key, standing in settled.items()
             if isinstance(standing, Standing) and standing.id != key.id
         }
+        unnamed = self._server.ids == "server"
         answers: dict[str, Answer] = {}
         ready = []
         for draft in drafts:
-            obstacle = _obstacle(draft, settled, needed)
+            obstacle = obstacle_of(draft, settled, needed)
+            if unnamed and not draft.identifier[1]:
+                obstacle = nothing_to_find_by()
             if obstacle is None:
                 ready.append(draft)
             else:
                 answers[draft.id] = obstacle
         if self._server.merge:
             return answers | self._merger.merge(ready, ids)
-        unnamed = self._server.ids == "server"
         entries = [d.unnamed_entry(ids) if unnamed else d.entry(ids) for d in ready]
         outcomes = self._send(entries)
         return answers | {d.id: o for d, o in zip(ready, outcomes, strict=True)}
@@ -280,26 +277,3 @@ def _refusal(outcome: Outcome) -> RecordError:
     if outcome.status == 412:
         return ambiguous("Observation")
     return rejected("Observation", outcome)
-
-
-def _obstacle(
-    draft: Draft, settled: Mapping[Key, Settled], shells: Mapping[Key, bytes]
-) -> RecordError | None:
-    """Why an Observation must not be written: whom it refers to is not as it says."""
-    for key in draft.keys:
-        standing = settled.get(key)
-        if isinstance(standing, RecordError):
-            return standing
-    if draft.device is None or draft.subject is None:
-        return None
-    device = settled.get(draft.device)
-    if device is None or isinstance(device, RecordError) or device.owner is None:
-        return None
-    # A Device that comes without a link makes no claim whose it is.
-    if "patient" not in orjson.loads(shells[draft.device]):
-        return None
-    patient = settled.get(draft.subject)
-    patient_id = draft.subject.id
-    if patient is not None and not isinstance(patient, RecordError):
-        patient_id = patient.id
-    return None if device.owner == patient_id else mismatch()

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import orjson
 
-from pipeline.fhir_directory import Key
 from pipeline.fhir_draft import Outgoing
+from pipeline.fhir_resources import Key
 from pipeline.fhir_settings import FhirServer
 from pipeline.fhir_writer import STAGE, ServerWriter, Written
 from pipeline.progress import Progress

@@ -17,8 +17,8 @@ from apache_beam.transforms.window import GlobalWindow, GlobalWindows
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.fhir_directory import Key
 from pipeline.fhir_draft import Outgoing
+from pipeline.fhir_resources import Key
 from pipeline.fhir_settings import FhirServer
 from pipeline.fhir_writer import STAGE, ServerWriter
 from transforms.fhir_mapping import FhirMapping

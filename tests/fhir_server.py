@@ -113,6 +113,8 @@ class Store:
     def _get(self, parts, query):
         if query:
             (token,) = parse_qs(query)["identifier"]
+            if token in self.refuses:
+                return self.refuses[token], outcome("invalid"), None, None
             hits = [{"resource": hit} for hit in self.search(parts[0], token)]
             return 200, {"resourceType": "Bundle", "entry": hits}, None, None
         versions = self.versions.get((parts[0], parts[1]), [])

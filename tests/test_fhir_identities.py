@@ -9,6 +9,7 @@ from fhir_server import FhirStub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.fhir_errors import FhirRefusedError
 from pipeline.fhir_identities import ServerIdentities
 from pipeline.fhir_settings import FhirServer
 from transforms.assignments import Assignment, Assignments
@@ -283,6 +284,34 @@ def test_a_link_is_a_reference_to_a_patient_of_the_server(stub, reference, owner
         expected = Identity(owner, "dev-3", None)
     assert shown(found) == [expected]
     assert stub.store.everything("Device") == {"dev-3": linked}
+
+
+@pytest.mark.parametrize("bundle_size", [1, 100])
+def test_an_identifier_that_the_server_will_not_look_for_stops_nobody_else(
+    stub, bundle_size
+):
+    stub.store.refuses = {"odd": 400}
+    many = [measurement(), measurement("odd"), measurement("e", patient="odd")]
+    found = identities(stub, bundle_size=bundle_size).resolve(many)
+    assert shown(found) == [
+        Identity(ANN, D, None),
+        FhirResourceRejectedError,
+        FhirResourceRejectedError,
+    ]
+    assert found[1].message == (
+        "the FHIR server refuses the search for the identifier of the Device (400:"
+        " invalid)"
+    )
+
+
+def test_a_server_without_search_is_no_place_to_look(stub):
+    stub.store.refuses = {"d": 405}
+    with pytest.raises(FhirRefusedError) as caught:
+        identities(stub).resolve([measurement()])
+    assert str(caught.value) == (
+        f"{stub.base} does not search Device by identifier (405): nobody can be looked"
+        " up there"
+    )
 
 
 def test_what_is_refused_is_told_with_the_servers_own_words(stub):

@@ -192,6 +192,14 @@ def test_a_device_of_somebody_else_is_never_written_to(stub):
     assert stub.store.everything("Device")[D] == device_shell(D, "", "d", BOB)
 
 
+def test_a_device_without_a_link_gets_the_one_that_comes_with_it(stub):
+    loose = {**device_shell(D, "", "d", None), "serialNumber": "7"}
+    stub.store.put_by_hand(loose)
+    assert writer(stub).write([outgoing("a")], SHELLS).letters == []
+    linked = {**loose, "patient": {"reference": f"Patient/{ANN}"}}
+    assert stub.store.everything("Device") == {D: linked}
+
+
 def test_a_device_that_changes_hands_makes_no_claim(stub):
     for resource in (patient_shell(BOB, "bob"), device_shell(D, "", "d", BOB)):
         stub.store.put_by_hand(resource)
@@ -249,6 +257,22 @@ def test_a_server_that_gives_its_own_ids(stub):
     one.write([], {}, [("a", "i.a")])
     (left,) = stub.store.everything("Observation").values()
     assert left["identifier"][0]["value"] == "i.b"
+
+
+def test_what_has_no_identifier_is_found_by_none(stub):
+    """Else it would be written over some other."""
+    stub.store.put_by_hand({**observation("other"), "identifier": [{"value": ""}]})
+    document = observation("a")
+    del document["identifier"]
+    foreign = Outgoing("a", orjson.dumps(document))
+    written = writer(stub, ids="server").write([foreign, outgoing("b")], SHELLS)
+    assert [(one.error, one.message) for one in written.letters] == [
+        (
+            "InvalidDataFormatException",
+            "the Observation has no identifier to find it by",
+        )
+    ]
+    assert len(stub.store.everything("Observation")) == 2
 
 
 def test_two_observations_of_one_identifier_are_a_letter(stub):

@@ -292,6 +292,43 @@ def test_a_device_of_another_patient_is_a_letter(hapi, tmp_path, mode):
     assert observed(hapi, f"{prefix}-2") == [(THREE, 72)]
 
 
+ODD = [
+    "odd a b",
+    "odd,comma",
+    "odd|bar",
+    "odd$dollar",
+    "odd\\back",
+    "odd&and=is?what#ever",
+    "odd%20percent+plus",
+    "odd-é-日本",
+    'odd"quote',
+    "odd/slash",
+    "odd" + "x" * 150,
+    "odd" + "y" * 300,
+    "odd\nline\ttab",
+]
+
+
+def test_odd_identifiers_are_found_or_a_letter(hapi, tmp_path):
+    """None of them finds another, none stops the others, none is lost."""
+    times = [f"2026-03-01T10:{minute:02}:00Z" for minute in range(len(ODD))]
+    many = [message(name, name, time) for name, time in zip(ODD, times, strict=True)]
+    folder = job(tmp_path / "in", *many)
+    for mode in ("create", "lookup"):
+        forget_all()
+        out = tmp_path / mode
+        arguments = [f"--out={out}", f"--fhir={hapi.base}", f"--identity={mode}"]
+        main(["run", *arguments, folder])
+        lost = [json.loads(one["payload"])["deviceId"] for one in letters(out)]
+        stored = set(table(out, "measurement")["device_identifier"].to_pylist())
+        assert sorted([*stored, *lost]) == sorted(ODD)
+        assert set(ODD) - {"odd" + "y" * 300, "odd\nline\ttab"} <= stored
+    for name in ODD:
+        if name in stored:
+            (found,) = observed(hapi, resource_id("", name))
+            assert found == (times[ODD.index(name)], 72)
+
+
 def test_lookup_makes_neither_patients_nor_devices(hapi, tmp_path):
     folder = job(tmp_path / "in", message("lo-unheard", "lo-of"))
     out = tmp_path / "out"
