@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -182,6 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
     options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR)  # Beam warns of what is not installed
     made, shells = observations(max(options.observations, options.real_observations))
     results = []
     with instant_server() as base:

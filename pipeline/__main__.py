@@ -150,7 +150,7 @@ def _add_push(
     push.add_argument(
         "folder",
         metavar="DIR",
-        help="what --out of a run named, or its folder fhir; flags go before",
+        help="what --out of a run named, or its folder fhir",
     )
     push.add_argument(
         "--fhir", metavar="URL", required=True, help="address of the FHIR server"

@@ -10,6 +10,7 @@ import contextlib
 import gzip
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -210,9 +211,13 @@ def _values(resource):
 
 
 class FhirStub:
-    """The server; `base` is its address, `store` what it holds."""
+    """The server; `base` is its address, `store` what it holds.
 
-    def __init__(self):
+    Args:
+        certificate: files of certificate and key, for TLS.
+    """
+
+    def __init__(self, certificate=None):
         self.store = Store()
         self.faults = deque()
         """What goes wrong with the next requests, `None` for nothing."""
@@ -228,7 +233,13 @@ class FhirStub:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._http.stub = self
         self._http.daemon_threads = True
-        self.base = f"http://127.0.0.1:{self._http.server_address[1]}/fhir"
+        scheme = "http"
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*certificate)
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+            scheme = "https"
+        self.base = f"{scheme}://127.0.0.1:{self._http.server_address[1]}/fhir"
         threading.Thread(
             target=self._http.serve_forever, args=(0.01,), daemon=True
         ).start()

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import orjson
 import pytest
-from fhir_server import Fault, outcome
+from fhir_server import Fault, FhirStub, outcome
+from token_server import certificate_of
 
 from pipeline.fhir_client import FhirClient, check_server
 from pipeline.fhir_errors import FhirRefusedError, FhirUnavailableError
@@ -442,3 +443,28 @@ def test_a_server_is_checked_before_a_run(stub):
     with pytest.raises(UsageError) as caught:
         check_server(FhirServer(base=f"{stub.base}/no/such"))
     assert str(caught.value).startswith(f"{stub.base}/no/such ")
+
+
+def test_a_server_is_trusted_by_its_certificate_only(tmp_path, monkeypatch):
+    """Of the authority that --fhir_ca names, whatever the environment says."""
+    ca, *certificate = certificate_of(tmp_path)
+    stub = FhirStub(certificate)
+    try:
+        found, _ = client_of(stub, ca=ca).send(entries(2))
+        assert found == created(2)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
+        assert client_of(stub, ca=ca).send(entries(1))[0][0].done
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        with pytest.raises(FhirRefusedError) as caught:
+            client_of(stub).send(entries(1))
+        assert str(caught.value) == (
+            f"{stub.base}: its certificate is not trusted (unable to get local issuer"
+            " certificate): name the file of its authority's certificate with --fhir_ca"
+        )
+        with pytest.raises(FhirRefusedError) as caught:
+            client_of(stub, ca=str(tmp_path / "none"))
+        assert str(caught.value) == (
+            f"--fhir_ca: {tmp_path}/none is no file of certificates where this runs"
+        )
+    finally:
+        stub.close()
