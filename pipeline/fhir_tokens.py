@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +25,9 @@ _LOG = logging.getLogger(__name__)
 
 _MARGIN_S = 60.0
 """Seconds before its end that a token is renewed, if it lives for some minutes."""
+
+_TRAVEL_S = 5.0
+"""Seconds that a request may need until its token is looked at, likewise."""
 
 _WORD = re.compile(r"[!-~]+")
 """What fits into a header: anything else would be quoted in an error of requests."""
@@ -137,6 +140,7 @@ class GivenTokens:
 class _Held:
     token: str = field(repr=False)
     renew_at: float
+    wait_at: float
     end: float
 
 
@@ -144,7 +148,8 @@ class KeptTokens:
     """Tokens that are fetched, and renewed before their end.
 
     Threads that ask at once share one request and its outcome. While a token is still
-    good, only the thread that renews it waits; if that fails for now, it stays in use.
+    good, only the thread that renews it waits, until shortly before its end: a token
+    must not run out on its way. If renewing fails for now, it stays in use.
 
     Args:
         server: whom they are for.
@@ -174,7 +179,7 @@ class KeptTokens:
         """See `Tokens`."""
         asked = self._clock()
         held = self._held
-        if held is None or asked >= held.end:
+        if held is None or asked >= held.wait_at:
             self._lock.acquire()
         elif asked < held.renew_at or not self._lock.acquire(blocking=False):
             return held.token
@@ -207,7 +212,8 @@ class KeptTokens:
                 raise
             left = held.end - now
             _LOG.warning("%s; the last token is good for %.0f s more", error, left)
-            held = _Held(held.token, now + max(left / 5, 1), held.end)
+            again = now + max(left / 5, 1)
+            held = replace(held, renew_at=again, wait_at=max(again, held.wait_at))
         self._held = held
         return held.token
 
@@ -227,4 +233,5 @@ class KeptTokens:
             raise FhirRefusedError(msg)
         end = started + grant.lifetime
         margin = min(_MARGIN_S, grant.lifetime / 5)
-        return _Held(grant.token, end - margin, end)
+        travel = min(_TRAVEL_S, grant.lifetime / 10)
+        return _Held(grant.token, end - margin, end - travel, end)

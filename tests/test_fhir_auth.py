@@ -377,6 +377,30 @@ def test_nobody_waits_for_a_renewal_while_a_token_is_good(server, settings, cloc
     assert server.requests["/token"] == 2
 
 
+def test_nobody_leaves_with_a_token_that_may_run_out_on_the_way(
+    server, settings, clock
+):
+    tokens = kept(settings(server, "oauth2"), clock)
+    tokens.token()
+    clock.now += 296
+    asked, go = threading.Event(), threading.Event()
+    server.faults.append(lambda: asked.set() or (go.wait(5) and None))
+    given = []
+    threads = [
+        threading.Thread(target=lambda: given.append(tokens.token())) for _ in range(2)
+    ]
+    threads[0].start()
+    assert asked.wait(5)
+    threads[1].start()
+    threads[1].join(0.2)
+    assert given == []
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert given == ["secret-token-1"] * 2
+    assert server.requests["/token"] == 2
+
+
 # --- what a server refuses -------------------------------------------------------
 
 
