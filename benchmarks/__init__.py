@@ -11,3 +11,8 @@ files (`fleet/device.json`, `fleet/fhir.json`) in three ways:
 `python -m benchmarks.memory` shows that the memory of a run does not grow with its
 input.
 """
+
+import logging
+
+# Beam says as it is imported that a Google client is missing: not beside a table.
+logging.getLogger().addFilter(lambda said: "apitools" not in said.getMessage())
