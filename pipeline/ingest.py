@@ -1,23 +1,22 @@
 """The whole dataflow on one screen; each left-hand name is an edge of the picture."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.fhir_settings import FhirServer
-from pipeline.message_files import Slice
-from pipeline.read_messages import ReadMessages
 from pipeline.store import Store
 from pipeline.upsert_files import Folder
-from pipeline.write_dead_letters import WriteDeadLetters
+from pipeline.write_dead_letters import WriteDeadLetters, WriteDeadLettersDirect
 from pipeline.write_fhir import WriteFhir
 from pipeline.write_fhir_server import WriteFhirServer
 from pipeline.write_observations import WriteObservations
 from transforms import batch_coder  # noqa: F401 - registers how batches travel
 from transforms.device_mapping import DeviceMapping
 from transforms.fhir_mapping import FhirMapping
-from transforms.group import GroupByShardAndSlot
+from transforms.group import ANY_TIME, GroupByShardAndSlot, Grouped, Limits
 from transforms.identify import Identify
 from transforms.identity import (
     BY_MESSAGE,
@@ -26,8 +25,11 @@ from transforms.identity import (
     MessageIdentities,
 )
 from transforms.intake import Intake
+from transforms.lanes import WHOLE, Direct, Lanes, Live, Whole
+from transforms.model import GroupBatch, LetterBatch
 from transforms.normalize import Normalize
 from transforms.observe import Observe
+from transforms.slot_state import Firing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class Ingest:
         servers: FHIR servers, none or several.
         identities: knows whom measurements belong to; None for what messages say.
         identification: what follows from how they are identified.
+        lanes: how readings travel to their slot.
+        limits: how far from its ingestion a reading may have occurred.
     """
 
     device_mapping: DeviceMapping
@@ -59,30 +63,29 @@ class Ingest:
     servers: tuple[FhirServer, ...] = ()
     identities: Identities | None = None
     identification: Identification = BY_MESSAGE
+    lanes: Lanes = WHOLE
+    limits: Limits = ANY_TIME
 
 
-def build(
-    root: beam.Pipeline, job: Ingest, slices: Sequence[Slice], *, distribute: bool
-) -> None:
+def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
     """Wires the chain.
 
     Args:
         root: the pipeline to build on.
         job: what to do.
-        slices: what to read.
-        distribute: spread the slices over the workers of a cluster.
+        read: gives the messages, as batches.
     """
     version = job.intake.mapping_version
     device_mapping, fhir_mapping = job.device_mapping, job.fhir_mapping
 
-    messages = root | ReadMessages(slices, distribute)
+    messages = root | "ReadMessages" >> read
     normalized = messages | Normalize(device_mapping, job.intake)
     identities = job.identities or MessageIdentities(job.device_system)
     identified = normalized.measurements | Identify(identities, version)
     grouped = identified.measurements | "Group" >> GroupByShardAndSlot(
-        fhir_mapping, job.shards, version
+        fhir_mapping, job.shards, version, job.lanes, job.limits
     )
-    groups = grouped.readings | Store(job.parquet / "measurement")
+    groups = _stored(grouped, job)
     observed = groups | Observe(
         fhir_mapping,
         version,
@@ -101,4 +104,36 @@ def build(
 
     stages = (normalized, identified, grouped, observed)
     letters = (*(stage.dead_letters for stage in stages), *refused)
-    letters | beam.Flatten() | WriteDeadLetters(job.dead_letters)
+    _write_letters(letters, job)
+
+
+def _stored(grouped: Grouped, job: Ingest) -> PCollection[GroupBatch]:
+    """The groups that readings make, whichever lane they came by."""
+    folder, lanes = job.parquet / "measurement", job.lanes
+    firings = {Whole: Firing.WHOLE, Direct: Firing.EARLY, Live: None}
+    periods = frozenset(
+        name for name, minutes in job.fhir_mapping.periods.items() if minutes > 0
+    )
+    stored = tuple(
+        readings | f"Store{name}" >> Store(folder, periods, firings[type(lanes)])
+        for name, readings in grouped.lanes.items()
+    )
+    if len(stored) == 1:
+        return stored[0]
+    outside = (
+        groups | f"OutOfSlots{number}" >> beam.WindowInto(GlobalWindows())
+        for number, groups in enumerate(stored, 1)
+    )
+    return tuple(outside) | "FromAllLanes" >> beam.Flatten()
+
+
+def _write_letters(letters: tuple[PCollection[LetterBatch], ...], job: Ingest) -> None:
+    if isinstance(job.lanes, Direct):
+        # Not flattened: some runners would end the bundle there, and commit too early.
+        for number, some in enumerate(letters, 1):
+            some | f"WriteDeadLetters{number}" >> WriteDeadLettersDirect(
+                job.dead_letters
+            )
+        return
+    flush = job.lanes.flush_seconds if isinstance(job.lanes, Live) else None
+    letters | beam.Flatten() | WriteDeadLetters(job.dead_letters, flush)

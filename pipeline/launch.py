@@ -15,6 +15,7 @@ from pipeline.local_run import LOCAL_RUNNER, count_metrics, run_local
 from pipeline.mappings import Mappings
 from pipeline.message_files import slices_of
 from pipeline.options import Outputs, UsageError
+from pipeline.read_messages import ReadMessages
 from pipeline.upsert_files import Folder
 from transforms.intake import Intake
 
@@ -116,7 +117,7 @@ def _run_on_cluster(
 ) -> Mapping[str, int]:
     slices = [part for path in paths for part in slices_of(path, _CLUSTER_SLICE)]
     root = beam.Pipeline(options=options)
-    build(root, job, slices, distribute=True)
+    build(root, job, ReadMessages(slices, distribute=True))
     result = root.run()
     result.wait_until_finish()
     return count_metrics(result)

@@ -18,6 +18,7 @@ from apache_beam.runners.runner import PipelineResult
 from pipeline.ingest import Ingest, build
 from pipeline.message_files import Slice, file_size, slices_of
 from pipeline.progress import Progress
+from pipeline.read_messages import ReadMessages
 
 Counts = collections.Counter[str]
 """Metric names, dead letters as `DeadLetter/<error>`, to counts."""
@@ -39,7 +40,7 @@ def count_metrics(result: PipelineResult) -> Counts:
 def run_slices(job: Ingest, slices: list[Slice], options: PipelineOptions) -> Counts:
     """Runs the chain over some slices, all at once."""
     root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
-    build(root, job, slices, distribute=False)
+    build(root, job, ReadMessages(slices))
     result = root.run()
     result.wait_until_finish()
     return count_metrics(result)

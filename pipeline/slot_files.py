@@ -100,8 +100,31 @@ def _damaged(folder: Folder, name: str) -> OSError:
     return OSError(msg)
 
 
-def write_parquet(table: pa.Table) -> bytes:
-    """A table as a whole Parquet file: zstd, with statistics and page index."""
+def read_note(folder: Folder, name: str, content: bytes) -> bytes | None:
+    """What `write_parquet` was told to note in a whole Parquet file.
+
+    Raises:
+        OSError: the file is damaged, or holds something else.
+    """
+    try:
+        return (pq.read_metadata(pa.BufferReader(content)).metadata or {}).get(_NOTE)
+    except _UNREADABLE as error:
+        raise _damaged(folder, name) from error
+
+
+_NOTE = b"vitalbeam.slot"
+
+
+def write_parquet(table: pa.Table, note: bytes | None = None) -> bytes:
+    """A table as a whole Parquet file: zstd, with statistics and page index.
+
+    Args:
+        table: what to write.
+        note: what to say beside it, in the file's metadata.
+    """
+    if note is not None:
+        known = table.schema.metadata or {}
+        table = table.replace_schema_metadata({**known, _NOTE: note})
     sink = pa.BufferOutputStream()
     pq.write_table(
         table, sink, compression="zstd", write_statistics=True, write_page_index=True

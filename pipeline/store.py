@@ -13,7 +13,7 @@ of the touched Observations are gathered from all dates.
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -21,9 +21,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
+from apache_beam.utils.windowed_value import PaneInfoTiming
 
 from pipeline.slot_files import (
     correlated_file,
+    read_note,
     read_observations,
     read_parquet,
     slot_file,
@@ -32,8 +34,10 @@ from pipeline.slot_files import (
 from pipeline.upsert_files import Folder
 from transforms import schema
 from transforms.instants import DAY
+from transforms.lanes import SlotKey
 from transforms.model import CORRELATED, GroupBatch, Slot, SlotReadings
 from transforms.readings import Upserted, groups_of, to_table, upsert
+from transforms.slot_state import Firing, SlotState, first_state
 
 STAGE = "Store"
 
@@ -47,41 +51,120 @@ class Stored(NamedTuple):
     repeated: int
 
 
-def store(folder: Folder, slot: Slot, shard: int, incoming: pa.Table) -> Stored:
+def store(
+    folder: Folder,
+    slot: Slot,
+    shard: int,
+    incoming: pa.Table,
+    firing: Firing = Firing.WHOLE,
+    periods: frozenset[str] = frozenset(),
+) -> Stored:
     """Upserts the readings of one slot and shard into the measurement table.
 
     Args:
         folder: root of the measurement table.
         slot: of all the readings.
         shard: of all the readings.
-        incoming: columns of `schema.MEASUREMENT`, at least one reading.
+        incoming: columns of `schema.MEASUREMENT`; none only if a firing brings none.
+        firing: what hands them on.
+        periods: lower-case types whose Observations stand for a period.
 
     Returns:
-        What the upsert did; the files hold it when this returns.
+        What the upsert did; the files hold it when this returns. A session has no end
+        that anybody knows: its Observation is final from the first.
     """
     if slot == CORRELATED:
         return _store_by_date(folder, shard, incoming)
-    done = _upsert_file(folder, slot_file(slot, shard, ".parquet"), incoming)
-    groups = GroupBatch(slot, shard, done.touched, done.starts)
+    name = slot_file(slot, shard, ".parquet")
+    if not periods:
+        done, _ = _upsert_file(folder, name, incoming)
+        groups = GroupBatch(slot, shard, done.touched, done.starts)
+        return Stored(groups, done.new, done.replaced, done.repeated)
+    done, state = _upsert_file(folder, name, incoming, firing, periods)
+    touched, starts = done.touched, done.starts
+    if state.tells_all(firing):
+        ids = pa.concat_arrays(
+            [
+                pc.unique(incoming["observation_id"]).combine_chunks(),
+                _of_periods(done.table, periods),
+            ]
+        )
+        touched, starts = groups_of([done.table], ids)
+    statuses = _statuses(touched, starts, state, periods)
+    groups = GroupBatch(slot, shard, touched, starts, statuses)
     return Stored(groups, done.new, done.replaced, done.repeated)
 
 
-def _upsert_file(folder: Folder, name: str, incoming: pa.Table) -> Upserted:
-    done: list[Upserted] = []
+def _upsert_file(
+    folder: Folder,
+    name: str,
+    incoming: pa.Table,
+    firing: Firing = Firing.WHOLE,
+    periods: frozenset[str] = frozenset(),
+) -> tuple[Upserted, SlotState]:
+    done: list[tuple[Upserted, SlotState]] = []
 
     def change(content: bytes | None) -> bytes | None:
-        table = (
-            schema.MEASUREMENT.empty_table()
-            if content is None
-            else read_parquet(folder, name, content, schema.MEASUREMENT)
-        )
-        done.append(upsert(table, incoming))
-        if not done[-1].new and not done[-1].replaced:
+        table = schema.MEASUREMENT.empty_table()
+        before = first_state(firing) if periods else SlotState()
+        if content is not None:
+            table = read_parquet(folder, name, content, schema.MEASUREMENT)
+            before = _state(folder, name, content) if periods else SlotState()
+        upserted = upsert(table, incoming)
+        state = before.after(firing, _changed(upserted, table, periods))
+        done.append((upserted, state))
+        is_same = not upserted.new and not upserted.replaced and state == before
+        if is_same or not upserted.table.num_rows:
             return None
-        return write_parquet(done[-1].table)
+        return write_parquet(upserted.table, state.to_note())
 
     folder.update(name, change)
     return done[-1]
+
+
+def _state(folder: Folder, name: str, content: bytes) -> SlotState:
+    try:
+        return SlotState.from_note(read_note(folder, name, content))
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{folder.uri}/{name} has a note that this version cannot read"
+        raise OSError(msg) from error
+
+
+def _changed(
+    done: Upserted, stored: pa.Table, periods: frozenset[str]
+) -> frozenset[str]:
+    """Ids of the periods' Observations that were there and are not what they were."""
+    if not periods or not len(done.changed) or not stored.num_rows:
+        return frozenset()
+    known = _of_periods(stored, periods)
+    return frozenset(known.filter(pc.is_in(known, value_set=done.changed)).to_pylist())
+
+
+def _of_periods(table: pa.Table, periods: frozenset[str]) -> pa.Array:
+    """Ids of the Observations that stand for a period, each once."""
+    lower = pc.utf8_lower(table["type"])
+    wanted = pc.is_in(lower, value_set=pa.array(sorted(periods), pa.string()))
+    found = pc.unique(table["observation_id"].filter(wanted))
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _statuses(
+    touched: pa.Table,
+    starts: tuple[int, ...],
+    state: SlotState,
+    periods: frozenset[str],
+) -> tuple[str, ...]:
+    if state == SlotState():
+        return ()
+    first = touched.select(["observation_id", "type"]).take(
+        pa.array(starts, pa.int64())
+    )
+    return tuple(
+        state.status_of(resource_id) if type_name.lower() in periods else "final"
+        for resource_id, type_name in zip(
+            first["observation_id"].to_pylist(), first["type"].to_pylist(), strict=True
+        )
+    )
 
 
 def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
@@ -95,7 +178,7 @@ def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
     for day in np.unique(days):
         name = slot_file(CORRELATED, shard, ".parquet", int(day) * DAY)
         part = incoming.filter(pa.array(days == day))
-        upserted[name] = _upsert_file(folder, name, part)
+        upserted[name], _ = _upsert_file(folder, name, part)
     ids = pc.unique(incoming["observation_id"])
     tables = [done.table for done in upserted.values()]
     for name, file in folder.open_each(correlated_file(shard, ".parquet")):
@@ -113,43 +196,79 @@ def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
 
 
 class _UpsertSlots(beam.DoFn):
-    def __init__(self, folder: Folder) -> None:
+    def __init__(
+        self, folder: Folder, periods: frozenset[str], firing: Firing | None
+    ) -> None:
         self._folder = folder
+        self._periods = periods
+        self._firing = firing
+        self._late = Metrics.counter(STAGE, "LateReading")
         self._new = Metrics.counter(STAGE, "ReadingStored")
         self._replaced = Metrics.counter(STAGE, "ReadingReplaced")
         self._repeated = Metrics.counter(STAGE, "ReadingRepeated")
         self._slots = Metrics.counter(STAGE, "SlotTouched")
 
     def process(
-        self, element: tuple[int, Iterable[SlotReadings]]
+        self,
+        element: tuple[SlotKey, Iterable[SlotReadings]],
+        pane: Any = beam.DoFn.PaneInfoParam,
     ) -> Iterator[GroupBatch]:
-        shard, arrived = element
-        batches = list(arrived)
-        if not batches:
+        (shard, *slot), arrived = element
+        own = Slot(*slot)
+        by_slot: dict[Slot, list[pa.RecordBatch]] = {}
+        for batch in arrived:
+            by_slot.setdefault(batch.slot, []).append(batch.readings)
+        firing = self._firing or _FIRINGS.get(pane.timing, Firing.EARLY)
+        if firing is Firing.ON_TIME and own != CORRELATED:
+            by_slot.setdefault(own, [])  # to be closed, whether this brings more or not
+        for each, batches in by_slot.items():
+            # What travels beside its slot does so because it comes long after it.
+            when = firing if self._firing or each == own else Firing.LATE
+            yield from self._store(each, shard, to_table(batches), when)
+
+    def _store(
+        self, slot: Slot, shard: int, incoming: pa.Table, firing: Firing
+    ) -> Iterator[GroupBatch]:
+        if not incoming.num_rows and not self._periods:
             return
-        incoming = to_table(batch.readings for batch in batches)
-        stored = store(self._folder, batches[0].slot, shard, incoming)
+        stored = store(self._folder, slot, shard, incoming, firing, self._periods)
         self._slots.inc()
         self._new.inc(stored.new)
         self._replaced.inc(stored.replaced)
         self._repeated.inc(stored.repeated)
-        yield stored.groups
+        if firing is Firing.LATE:
+            self._late.inc(incoming.num_rows)
+        if stored.groups.starts:
+            yield stored.groups
+
+
+_FIRINGS = {
+    PaneInfoTiming.ON_TIME: Firing.ON_TIME,
+    PaneInfoTiming.LATE: Firing.LATE,
+}
+"""A repeated or unknown pane is an early one: it closes nothing."""
 
 
 @dataclasses.dataclass
 class Store(beam.PTransform):
     """Readings to complete groups, through the measurement table.
 
+    On a stream, repeated panes and panes in any order leave the same files: readings
+    are upserted by key, and a slot that was closed stays closed.
+
     Args:
         folder: root of the measurement table.
+        periods: lower-case types whose Observations stand for a period.
+        firing: what hands the readings on; None to go by their panes.
     """
 
     folder: Folder
+    periods: frozenset[str] = frozenset()
+    firing: Firing | None = Firing.WHOLE
 
     def expand(
-        self, readings: PCollection[tuple[int, Iterable[SlotReadings]]]
+        self, readings: PCollection[tuple[SlotKey, Iterable[SlotReadings]]]
     ) -> PCollection[GroupBatch]:
         """Wires the stage."""
-        return readings | beam.ParDo(_UpsertSlots(self.folder)).with_output_types(
-            GroupBatch
-        )
+        upsert_slots = _UpsertSlots(self.folder, self.periods, self.firing)
+        return readings | beam.ParDo(upsert_slots).with_output_types(GroupBatch)

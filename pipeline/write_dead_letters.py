@@ -14,6 +14,12 @@ import apache_beam as beam
 import orjson
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
+from apache_beam.transforms.trigger import (
+    AccumulationMode,
+    AfterProcessingTime,
+    Repeatedly,
+)
+from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.upsert_files import Folder
 from transforms.dead_letters import merge
@@ -86,9 +92,58 @@ class _SaveLetters(beam.DoFn):
         save_letters(self._folder, *element)
 
 
+class _SaveBundle(beam.DoFn):
+    """Saves the letters of a bundle before it ends."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def start_bundle(self) -> None:
+        self._files: dict[str, list[DeadLetter]] = {}
+
+    def process(self, element: tuple[str, DeadLetter]) -> None:
+        name, letter = element
+        self._files.setdefault(name, []).append(letter)
+
+    def finish_bundle(self) -> None:
+        for name, letters in sorted(self._files.items()):
+            save_letters(self._folder, name, letters)
+
+
 @dataclasses.dataclass
 class WriteDeadLetters(beam.PTransform):
     """Dead letters, in the global window, to a folder.
+
+    Args:
+        folder: where the letters go.
+        flush_seconds: how often those of an unbounded input are written; None if the
+            input is bounded.
+    """
+
+    folder: Folder
+    flush_seconds: float | None = None
+
+    def expand(self, letters: PCollection[LetterBatch]) -> PCollection[None]:
+        """Wires the stage."""
+        by_file = letters | "ByFile" >> beam.ParDo(_ByFile()).with_output_types(
+            tuple[str, Any]
+        )
+        if self.flush_seconds is not None:
+            by_file |= "EverySoOften" >> beam.WindowInto(
+                GlobalWindows(),
+                trigger=Repeatedly(AfterProcessingTime(self.flush_seconds)),
+                accumulation_mode=AccumulationMode.DISCARDING,
+            )
+        return (
+            by_file
+            | beam.GroupByKey()
+            | "Save" >> beam.ParDo(_SaveLetters(self.folder))
+        )
+
+
+@dataclasses.dataclass
+class WriteDeadLettersDirect(beam.PTransform):
+    """Dead letters to a folder, in the bundle that they come in.
 
     Args:
         folder: where the letters go.
@@ -101,6 +156,5 @@ class WriteDeadLetters(beam.PTransform):
         return (
             letters
             | "ByFile" >> beam.ParDo(_ByFile()).with_output_types(tuple[str, Any])
-            | beam.GroupByKey()
-            | "Save" >> beam.ParDo(_SaveLetters(self.folder))
+            | "Save" >> beam.ParDo(_SaveBundle(self.folder))
         )

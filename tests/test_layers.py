@@ -14,7 +14,7 @@ TRANSFORMS = {path.stem: path for path in (ROOT / "transforms").glob("*.py")}
 PIPELINE = {path.stem: path for path in (ROOT / "pipeline").glob("*.py")}
 
 STAGES = {"normalize", "identify", "group", "observe"}
-BEAM = STAGES | {"batch_coder"}
+BEAM = STAGES | {"batch_coder", "lanes"}
 
 # Modules of the standard library through which the outside world comes in.
 OUTSIDE = {"os", "io", "pathlib", "socket", "subprocess", "time", "tempfile", "shutil"}

@@ -1,18 +1,19 @@
 """Each Beam stage on its own: both outputs, whole values, the real runner."""
 
 import json
+import time
 
 import apache_beam as beam
 import orjson
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that, equal_to
-from apache_beam.transforms.window import GlobalWindow, IntervalWindow
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.transforms.window import GlobalWindow
 from runs import VITAL_MONITOR
 from walks import HEART_RATE, PULSES, fhir_template
 
 from pipeline.fhir_settings import FhirServer
+from pipeline.ingest import Ingest, build
 from pipeline.mappings import load_mappings
 from pipeline.message_files import slices_of
 from pipeline.read_messages import ReadMessages
@@ -20,11 +21,11 @@ from pipeline.store import Store
 from pipeline.upsert_files import Folder
 from transforms import batch_coder  # noqa: F401 - as the main job does
 from transforms.fhir_mapping import FhirMapping
-from transforms.group import GroupByShardAndSlot, SlotWindows, shard_of
+from transforms.group import GroupByShardAndSlot, shard_of
 from transforms.identify import Identify
 from transforms.identity import MessageIdentities, resource_id
-from transforms.instants import END_OF_INSTANTS
 from transforms.intake import Intake
+from transforms.lanes import WHOLE, Direct, Live
 from transforms.model import (
     CORRELATED,
     IdentifiedBatch,
@@ -32,7 +33,6 @@ from transforms.model import (
     Measurement,
     MeasurementBatch,
     MessageBatch,
-    Slot,
 )
 from transforms.normalize import Normalize
 from transforms.observe import Observe
@@ -138,14 +138,14 @@ def test_identify_emits_identities_and_letters(root):
 class _Seen(beam.DoFn):
     """What arrives per key and window: the values of the readings."""
 
-    def process(self, element, window=beam.DoFn.WindowParam):
-        shard, batches = element
+    def process(self, element):
+        key, batches = element
         texts = [
             text
             for batch in batches
             for text in batch.readings.column("value_text").to_pylist()
         ]
-        yield shard, (window.start.micros, window.end.micros), sorted(texts)
+        yield key, sorted(texts)
 
 
 def test_group_brings_the_readings_of_a_shard_and_slot_together(root):
@@ -162,11 +162,11 @@ def test_group_brings_the_readings_of_a_shard_and_slot_together(root):
     )
     shard = shard_of(PATIENT, 4)
     assert_that(
-        done.readings | beam.ParDo(_Seen()),
+        done.lanes[""] | beam.ParDo(_Seen()),
         equal_to(
             [
-                (shard, (EIGHT, EIGHT + HOUR), ["72", "75"]),
-                (shard, (EIGHT + HOUR, EIGHT + 2 * HOUR), ["80"]),
+                ((shard, EIGHT, 60), ["72", "75"]),
+                ((shard, EIGHT + HOUR, 60), ["80"]),
             ]
         ),
         "readings",
@@ -188,7 +188,7 @@ def test_store_and_observe_hand_on_complete_observations(root, tmp_path):
     grouped = (
         root | beam.Create(sent_apart) | GroupByShardAndSlot(MAPPINGS.fhir, 4, "v")
     )
-    groups = grouped.readings | Store(Folder(str(tmp_path / "measurement")))
+    groups = grouped.lanes[""] | Store(Folder(str(tmp_path / "measurement")))
     observed = groups | Observe(MAPPINGS.fhir, "v", "")
     assert_that(
         observed.observations
@@ -205,7 +205,7 @@ def walk(**changes):
     return measurement(**{**fields, **changes})
 
 
-def test_sessions_have_one_window_of_their_own_per_shard(root):
+def test_sessions_have_one_slot_of_their_own_per_shard(root):
     batch = identified(
         walk(),
         walk(occurred_at=EIGHT + 30 * HOUR, correlation="t"),
@@ -214,11 +214,11 @@ def test_sessions_have_one_window_of_their_own_per_shard(root):
     done = root | beam.Create([batch]) | GroupByShardAndSlot(WALKS, 4, "v")
     shard = shard_of(PATIENT, 4)
     assert_that(
-        done.readings | beam.ParDo(_Seen()),
+        done.lanes[""] | beam.ParDo(_Seen()),
         equal_to(
             [
-                (shard, (END_OF_INSTANTS, END_OF_INSTANTS + HOUR), ["90", "90"]),
-                (shard, (EIGHT, EIGHT + HOUR), ["60"]),
+                ((shard, *CORRELATED), ["90", "90"]),
+                ((shard, EIGHT, 60), ["60"]),
             ]
         ),
     )
@@ -244,7 +244,7 @@ def test_what_may_not_stand_together_is_a_letter_of_no_slot(root, tmp_path, kind
     batch = identified(kind(), kind(occurred_at=EIGHT + 1), kind(device="other"))
     batch.identities[2] = Identity(PATIENT, "other", None)
     grouped = root | beam.Create([batch]) | GroupByShardAndSlot(mapping, 4, "v")
-    groups = grouped.readings | Store(Folder(str(tmp_path)))
+    groups = grouped.lanes[""] | Store(Folder(str(tmp_path)))
     observed = groups | Observe(mapping, "v", "")
     letters = observed.dead_letters | beam.ParDo(_Windowed())
     error = (GlobalWindow, "Observe", "InvalidQuantityFhirValueException")
@@ -255,31 +255,35 @@ def test_what_may_not_stand_together_is_a_letter_of_no_slot(root, tmp_path, kind
     assert_that(counts, equal_to([(1, 1, 1)]), "observations")
 
 
+TOP = {
+    "ReadMessages",
+    "Normalize",
+    "Identify",
+    "Group",
+    "Observe",
+    "WriteFhir1",
+    "WriteFhirServer1",
+    "WriteObservations",
+}
+
+
 @pytest.mark.parametrize(
-    ("slot", "end"),
+    ("lanes", "more"),
     [
-        (Slot(EIGHT, 60), EIGHT + HOUR),
-        (Slot(0, 1440), 24 * HOUR),
-        (CORRELATED, END_OF_INSTANTS + HOUR),
+        (WHOLE, {"Store", "Flatten", "WriteDeadLetters"}),
+        (
+            Live(30, time.time),
+            {
+                *("StoreHours", "StoreDays", "StoreBeside"),
+                *("OutOfSlots1", "OutOfSlots2", "OutOfSlots3", "FromAllLanes"),
+                *("Flatten", "WriteDeadLetters"),
+            },
+        ),
+        (Direct(), {"Store", *(f"WriteDeadLetters{number}" for number in range(1, 6))}),
     ],
 )
-def test_the_window_of_readings_is_their_slot(slot, end):
-    from transforms.model import SlotReadings
-
-    function = SlotWindows()
-    element = (3, SlotReadings(3, slot, None))
-    context = function.AssignContext(Timestamp(micros=slot.start), element)
-    expected = IntervalWindow(Timestamp(micros=slot.start), Timestamp(micros=end))
-    assert function.assign(context) == [expected]
-    coder = function.get_window_coder()
-    assert coder.decode(coder.encode(expected)) == expected
-    assert expected.end < GlobalWindow().max_timestamp()
-
-
-def test_labels_are_stable():
+def test_labels_are_stable(lanes, more):
     """Renaming a transform breaks a running streaming job: say so in CHANGELOG.md."""
-    from pipeline.ingest import Ingest, build
-
     pipeline = beam.Pipeline(runner="FnApiRunner")
     job = Ingest(
         device_mapping=MAPPINGS.device,
@@ -291,19 +295,7 @@ def test_labels_are_stable():
         fhir=(Folder("f"),),
         dead_letters=Folder("d"),
         servers=(FhirServer(base="https://server/fhir"),),
+        lanes=lanes,
     )
-    build(pipeline, job, [], distribute=True)
-    top = {label.partition("/")[0] for label in pipeline.applied_labels}
-    assert top == {
-        "ReadMessages",
-        "Normalize",
-        "Identify",
-        "Group",
-        "Store",
-        "Observe",
-        "WriteFhir1",
-        "WriteFhirServer1",
-        "WriteObservations",
-        "Flatten",
-        "WriteDeadLetters",
-    }
+    build(pipeline, job, ReadMessages([], distribute=True))
+    assert {label.partition("/")[0] for label in pipeline.applied_labels} == TOP | more

@@ -163,6 +163,12 @@ class CorrelationIdNotDefinedError(RecordError):
     name = "CorrelationIdNotDefinedException"
 
 
+class ImplausibleTimestampError(RecordError):
+    """A reading is older, or lies further ahead, than this run takes for possible."""
+
+    name = "ImplausibleTimestamp"
+
+
 class TooMuchWorkError(RecordError):
     """Evaluating the mapping on the message would take unbounded time."""
 

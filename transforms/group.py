@@ -4,32 +4,31 @@ A slot is one event-time window (an hour; a day for types with a longer period) 
 shard of the patients. Readings that a correlation id ties together have no hour in
 common: a shard has one slot for all of them. Readings of a batch are collected per
 slot, and only these columns are windowed and shuffled: a fleet of any size is a few
-keys per hour. Nothing is dropped for being late: bounded input has no lateness, and
-within a slot the order of arrival does not matter. What cannot become an Observation
-(no FHIR template, a Quantity that is no number) becomes a dead letter with the
+keys per hour. Nothing is dropped for being late (see `lanes`), and within a slot the
+order of arrival does not matter. What cannot become an Observation (no FHIR template, a
+Quantity that is no number, a time that cannot be) becomes a dead letter with the
 normalized measurement.
 """
 
 import dataclasses
 import zlib
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.coders.coders import Coder, IntervalWindowCoder
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.transforms import window
-from apache_beam.transforms.window import IntervalWindow, NonMergingWindowFn, WindowFn
 from apache_beam.typehints.decorators import no_annotations
-from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.admission import Admission
 from transforms.dead_letters import fold, measurement_letter
-from transforms.errors import RecordError
+from transforms.errors import ImplausibleTimestampError, RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.instants import MINUTE
+from transforms.lanes import WHOLE, ByLane, Lanes
 from transforms.model import (
     CORRELATED,
     DeadLetter,
@@ -56,8 +55,43 @@ _MANY = 200_000
 class Grouped(NamedTuple):
     """The outputs of `Group`."""
 
-    readings: PCollection[tuple[int, Iterable[SlotReadings]]]
+    lanes: ByLane
+    """Each in windows of its own."""
     dead_letters: PCollection[LetterBatch]
+
+
+class Limits(NamedTuple):
+    """How far from its ingestion a reading may have occurred; None: any time."""
+
+    older: int | None = None
+    """Microseconds."""
+    ahead: int | None = None
+    """Microseconds."""
+
+    def check(self, measurement: Measurement) -> None:
+        """Compares the message's own times, never the clock.
+
+        Raises:
+            ImplausibleTimestampError: the reading is too old, or from the future.
+        """
+        ingested_at = measurement.ingested_at
+        if ingested_at is None:
+            return
+        age = ingested_at - measurement.occurred_at
+        if self.older is not None and age > self.older:
+            msg = "the reading was too old for this run when it reached the broker"
+            hint = (
+                "set the device's clock; if it is right, raise --max_age_days, or give"
+                " the messages to a run over files, which takes any age"
+            )
+            raise ImplausibleTimestampError(msg, hint)
+        if self.ahead is not None and -age > self.ahead:
+            msg = "the reading is from the future, as seen when it reached the broker"
+            hint = "set the device's clock; if it is right, raise --max_ahead_hours"
+            raise ImplausibleTimestampError(msg, hint)
+
+
+ANY_TIME = Limits()
 
 
 def shard_of(patient_id: str, shards: int) -> int:
@@ -72,9 +106,17 @@ class SlotCollector:
         mapping: the compiled FHIR mapping.
         shards: number of shards of the store.
         mapping_version: hash of the two mapping files.
+        limits: how far from its ingestion a reading may have occurred.
     """
 
-    def __init__(self, mapping: FhirMapping, shards: int, mapping_version: str) -> None:
+    def __init__(
+        self,
+        mapping: FhirMapping,
+        shards: int,
+        mapping_version: str,
+        limits: Limits = ANY_TIME,
+    ) -> None:
+        self._limits = None if limits == ANY_TIME else limits
         self._admission = Admission(mapping)
         self._medtech = mapping.rules.medtech
         self._shards = shards
@@ -104,6 +146,8 @@ class SlotCollector:
         return measurement_letter(STAGE, error, measurement, self._version, location)
 
     def _add(self, measurement: Measurement, identity: Identity) -> None:
+        if self._limits is not None:
+            self._limits.check(measurement)
         values, period_minutes, slot_minutes = self._admission.admit(measurement)
         occurred_at, correlation = measurement.occurred_at, measurement.correlation
         segment = identity_segment(
@@ -155,8 +199,10 @@ class SlotCollector:
 class _CollectSlots(beam.DoFn):
     """Collects across a bundle: fewer, larger batches go into the shuffle."""
 
-    def __init__(self, mapping: FhirMapping, shards: int, mapping_version: str) -> None:
-        self._settings = (mapping, shards, mapping_version)
+    def __init__(
+        self, mapping: FhirMapping, shards: int, mapping_version: str, limits: Limits
+    ) -> None:
+        self._settings = (mapping, shards, mapping_version, limits)
         self._readings = Metrics.counter(STAGE, "Reading")
         self._measurements = Metrics.counter(STAGE, "Measurement")
 
@@ -181,71 +227,34 @@ class _CollectSlots(beam.DoFn):
             yield WindowedValue(readings, MIN_TIMESTAMP, (window.GlobalWindow(),))
 
 
-def _at_slot(readings: SlotReadings) -> window.TimestampedValue:
-    keyed = readings.shard, readings
-    return window.TimestampedValue(keyed, Timestamp(micros=readings.slot.start))
-
-
-_FAR_MINUTES = 60
-"""Length of the window of `CORRELATED`: any will do, no reading lies in it."""
-
-
-class SlotWindows(NonMergingWindowFn):
-    """The window of a batch of readings is its slot.
-
-    That of `CORRELATED` begins where instants end. No watermark gets there before the
-    input ends, so it is never late and never expires, however long a session lasts:
-    on unbounded input only early firings hand its readings on, and the store brings
-    them together with those that came before. Discarding panes leave nothing behind.
-    """
-
-    def assign(self, context: WindowFn.AssignContext) -> list[IntervalWindow]:
-        """One window: the slot that the batch names."""
-        _shard, readings = cast(tuple[int, SlotReadings], context.element)
-        slot = readings.slot
-        start = Timestamp(micros=slot.start)
-        minutes = _FAR_MINUTES if slot == CORRELATED else slot.minutes
-        return [IntervalWindow(start, start + minutes * 60)]
-
-    def get_window_coder(self) -> Coder:
-        """Slots are intervals."""
-        return IntervalWindowCoder()
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other)
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-
 @dataclasses.dataclass
 class GroupByShardAndSlot(beam.PTransform):
     """Identified measurements to all new readings of each shard and slot.
 
-    The readings' window is their slot, the key their shard; dead letters stay in the
-    global window. Pane order and pane boundaries carry no meaning: the store upserts.
+    Dead letters stay in the global window. Pane order and pane boundaries carry no
+    meaning: the store upserts.
 
     Args:
         mapping: the compiled FHIR mapping.
         shards: number of shards of the store.
         mapping_version: hash of the two mapping files.
+        lanes: how readings travel to their slot.
+        limits: how far from its ingestion a reading may have occurred.
     """
 
     mapping: FhirMapping
     shards: int
     mapping_version: str
+    lanes: Lanes = WHOLE
+    limits: Limits = ANY_TIME
 
     @no_annotations  # Beam reads no NamedTuple of outputs
     def expand(self, measurements: PCollection[IdentifiedBatch]) -> Grouped:
         """Wires the stage."""
-        collect = _CollectSlots(self.mapping, self.shards, self.mapping_version)
+        collect = _CollectSlots(
+            self.mapping, self.shards, self.mapping_version, self.limits
+        )
         collected = measurements | "CollectSlots" >> beam.ParDo(
             collect
         ).with_output_types(SlotReadings).with_outputs("dead_letters", main="readings")
-        readings = (
-            collected.readings
-            | "AtSlot" >> beam.Map(_at_slot).with_output_types(tuple[int, SlotReadings])
-            | "SlotWindows" >> beam.WindowInto(SlotWindows())
-            | "ByShard" >> beam.GroupByKey()
-        )
-        return Grouped(readings, collected.dead_letters)
+        return Grouped(self.lanes.group(collected.readings), collected.dead_letters)

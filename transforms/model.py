@@ -120,6 +120,8 @@ class GroupBatch(NamedTuple):
     """Columns of `schema.MEASUREMENT`, one group after the other, by time within."""
     starts: tuple[int, ...]
     """First row of each group."""
+    statuses: tuple[str, ...] = ()
+    """The status of each group's Observation; empty: all are final."""
 
 
 class ObservationBatch(NamedTuple):

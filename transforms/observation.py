@@ -31,8 +31,10 @@ from transforms.value_mould import (
     without_values,
 )
 
-STATUS = "final"
-"""Of an instant, and of a period whose run is bounded: all its input was there."""
+FINAL, PRELIMINARY, AMENDED = "final", "preliminary", "amended"
+"""An instant is final. A period is preliminary until its slot is closed, then final,
+and amended when it changes after that (https://hl7.org/fhir/R4/valueset-observation-status.html).
+"""
 
 MAPPING_VERSION = "https://vitalbeam.github.io/fhir/CodeSystem/mapping-version"
 """System of the tag that says which mapping made an Observation."""
@@ -148,16 +150,20 @@ class Mould:
         category = [concept(entry.text, entry.codings) for entry in template.category]
         categories = f'"category":{to_json(category)},' if category else ""
         code = to_json(code_concept(template.codings, type_name))
-        self._to_subject = (
-            f'],"status":"{STATUS}",{categories}"code":{code},'
+        self._to_subject = {
+            status: f'],"status":"{status}",{categories}"code":{code},'
             '"subject":{"reference":"Patient/'
-        )
+            for status in (FINAL, PRELIMINARY, AMENDED)
+        }
 
-    def fill(self, readings: list[Reading]) -> tuple[bytes, list[ValueRow]]:
+    def fill(
+        self, readings: list[Reading], status: str = FINAL
+    ) -> tuple[bytes, list[ValueRow]]:
         """Makes the Observation of one complete group.
 
         Args:
             readings: all readings of one Observation, in time order; at least one.
+            status: of the Observation.
 
         Returns:
             The resource as JSON, and its rows for the table.
@@ -174,7 +180,7 @@ class Mould:
             issued, encounter = ingestion_of(first), first.encounter_id
         else:
             issued, encounter = latest_ingestion(readings), encounter_of(readings)
-        head = self._head(readings, effective, encounter, issued)
+        head = self._head(readings, effective, encounter, issued, status)
         values, rows = self._fill_values(readings, start, last)
         common = (
             first.observation_id,
@@ -184,7 +190,7 @@ class Mould:
             self._type,
             *self._code,
         )
-        times = (STATUS, start // TICKS, last // TICKS)
+        times = (status, start // TICKS, last // TICKS)
         tail = (issued, self._version)
         # Adding tuples costs half of unpacking them.
         return f"{head}{values}}}".encode(), [
@@ -198,6 +204,7 @@ class Mould:
         effective: str,
         encounter: str | None,
         issued: int,
+        status: str,
     ) -> str:
         first = readings[0]
         identifier = self._identifier(first)
@@ -206,7 +213,7 @@ class Mould:
         visit = "" if encounter is None else self._visit(encounter)
         return (
             f'{{"resourceType":"Observation","id":"{first.observation_id}'
-            f'{self._to_identifier}{identifier}"}}{records}{self._to_subject}'
+            f'{self._to_identifier}{identifier}"}}{records}{self._to_subject[status]}'
             f'{first.patient_id}"}},"device":{{"reference":"Device/{first.device_id}"}}'
             f'{visit},{effective},"issued":"{iso_instant(issued)}"'
         )

@@ -36,7 +36,7 @@ from transforms.model import (
     LetterBatch,
     ObservationBatch,
 )
-from transforms.observation import Mould, ValueRow
+from transforms.observation import FINAL, Mould, ValueRow
 from transforms.observation_value import Reading
 from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
@@ -120,12 +120,13 @@ class Observer:
         rows: list[ValueRow] = []
         withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
-        for start, end in zip(groups.starts, ends, strict=True):
+        statuses = groups.statuses or (FINAL,) * len(groups.starts)
+        for start, end, status in zip(groups.starts, ends, statuses, strict=True):
             group = readings[start:end]
             first = group[0]
             mould = self._moulds.get(first.type) or self._mould(first.type)
             try:
-                resource, values = mould.fill(group)
+                resource, values = mould.fill(group, status)
             except RecordError as error:
                 withdrawn.append((first.observation_id, mould.identifier(first)))
                 letters += withdrawal_letters(

@@ -91,6 +91,8 @@ class Upserted(NamedTuple):
     """Incoming readings that took the place of an older version."""
     repeated: int
     """Incoming readings that were there already, or older than what is there."""
+    changed: pa.Array
+    """Ids of the Observations whose readings are not what they were, each once."""
 
 
 def to_record_batch(
@@ -166,12 +168,12 @@ def upsert(stored: pa.Table, incoming: pa.Table) -> Upserted:
     first = _first_of_each(both.select(KEY).take(order))
     winners = order.to_numpy()[first]
     table = both.take(pa.array(winners))
-    arrived = int(flags[winners].sum())
+    arrived = winners[flags[winners] == 1]
     new = table.num_rows - stored.num_rows
     touched, starts = _groups(table, pc.unique(incoming["observation_id"]))
-    return Upserted(
-        table, touched, starts, new, arrived - new, incoming.num_rows - arrived
-    )
+    changed = pc.unique(both["observation_id"].take(pa.array(arrived)))
+    replaced, repeated = len(arrived) - new, incoming.num_rows - len(arrived)
+    return Upserted(table, touched, starts, new, replaced, repeated, changed)
 
 
 def groups_of(
