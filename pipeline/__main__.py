@@ -10,7 +10,6 @@ Apache Beam.
 import argparse
 import logging
 import os
-import re
 import sys
 import time
 import traceback
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from pipeline.beam_errors import sentence
 from pipeline.mappings import Mappings, load_mappings
 from pipeline.options import (
     Inputs,
@@ -36,6 +36,12 @@ from pipeline.options import (
     unknown,
 )
 from pipeline.show import Terminal, print_preview, print_problems
+from pipeline.stream_options import (
+    KAFKA,
+    PUBSUB,
+    add_stream_flags,
+    resolve_streaming,
+)
 from transforms.errors import MappingError
 from transforms.rules import Rules
 
@@ -102,6 +108,13 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add_output_flags(run.add_argument_group("outputs"))
     add_identity_flags(run.add_argument_group("identity of patients and devices"))
     add_server_flags(run.add_argument_group("FHIR servers"))
+    streams = run.add_argument_group("streams")
+    streams.add_argument(
+        "--streaming",
+        action="store_true",
+        help="follow local files as lines are appended; topics are always followed",
+    )
+    add_stream_flags(streams)
     check = _command(
         commands,
         "check",
@@ -306,17 +319,29 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
         )
         raise UsageError(msg)
     outputs = resolve_outputs(flags)
-    paths = _paths(inputs)
+    streaming = resolve_streaming(flags, inputs.messages)
+    paths = [] if streaming else _paths(inputs)
     mappings = _load(inputs, resolve_rules(flags))
     mappings.raise_errors()
-    from pipeline.launch import launch
     from pipeline.summary import dead_letters, print_summary
 
     errors = Terminal(stderr=True)
     print_problems(errors, mappings.problems)
     started = time.monotonic()
     intake = _intake(flags, mappings)
-    counts = launch(flags, beam_flags, mappings, intake, outputs, paths)
+    if streaming:
+        from pipeline.launch_stream import launch_stream
+
+        messages = _messages(inputs)
+        counts = launch_stream(
+            flags, beam_flags, mappings, intake, outputs, messages, streaming
+        )
+        if not counts:
+            return CLEAN
+    else:
+        from pipeline.launch import launch
+
+        counts = launch(flags, beam_flags, mappings, intake, outputs, paths)
     print_summary(Terminal(), counts, outputs, time.monotonic() - started)
     return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
 
@@ -349,30 +374,35 @@ def push(flags: argparse.Namespace) -> int:
     return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
 
 
-def _paths(inputs: Inputs) -> list[str]:
+def _messages(inputs: Inputs) -> str:
     if inputs.messages is None:
         msg = "there are no messages: give --messages=GLOB, or DIR with messages.ndjson"
         raise UsageError(msg)
-    if inputs.messages.startswith(_NO_FILES):
-        msg = f"{inputs.messages}: this version reads files only"
+    return inputs.messages
+
+
+def _paths(inputs: Inputs) -> list[str]:
+    messages = _messages(inputs)
+    if messages.startswith((KAFKA, PUBSUB)):
+        msg = f"{messages}: preview shows what is in files"
+        raise UsageError(msg)
+    if messages.startswith(("http://", "https://")):
+        msg = f"{messages}: messages come from files, {KAFKA}... and {PUBSUB}..."
         raise UsageError(msg)
     from pipeline.message_files import find_files
 
     try:
-        return find_files(inputs.messages)
+        return find_files(messages)
     except FileNotFoundError as error:
-        msg = f"--messages: no file matches {inputs.messages}"
+        msg = f"--messages: no file matches {messages}"
         raise UsageError(msg) from error
     except IsADirectoryError as error:
-        folder = inputs.messages.rstrip("/")
+        folder = messages.rstrip("/")
         msg = f"--messages: {folder} is a folder; name its files, as in '{folder}/*'"
         raise UsageError(msg) from error
     except (OSError, ValueError) as error:
-        msg = f"--messages: cannot look for {inputs.messages}: {error}"
+        msg = f"--messages: cannot look for {messages}: {error}"
         raise UsageError(msg) from error
-
-
-_NO_FILES = ("kafka://", "pubsub://", "http://", "https://")
 
 
 def _load(inputs: Inputs, rules: Rules) -> Mappings:
@@ -437,10 +467,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return WRONG_USE
 
 
-_WHERE = re.compile(r" \[while running '[^']*'\]$")
-"""What Beam adds to the texts of exceptions."""
-
-
 def _settle_stdout() -> None:
     """Where stdout cannot be written, what is left goes nowhere.
 
@@ -460,8 +486,7 @@ def entry() -> int:
         sys.stderr.write("vitalbeam: interrupted; run it again to go on\n")
         return INTERRUPTED
     except OSError as error:
-        said = _WHERE.sub("", str(error))
-        sys.stderr.write(f"vitalbeam: {said}\n")
+        sys.stderr.write(f"vitalbeam: {sentence(error)}\n")
         _settle_stdout()
         return FAILED
     except Exception as error:

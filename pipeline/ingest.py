@@ -1,12 +1,14 @@
 """The whole dataflow on one screen; each left-hand name is an edge of the picture."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.fhir_settings import FhirServer
+from pipeline.firings import Always, ByPane, ByWatermark, FiringRule
 from pipeline.store import Store
 from pipeline.upsert_files import Folder
 from pipeline.write_dead_letters import WriteDeadLetters, WriteDeadLettersDirect
@@ -25,11 +27,14 @@ from transforms.identity import (
     MessageIdentities,
 )
 from transforms.intake import Intake
-from transforms.lanes import WHOLE, Direct, Lanes, Live, Whole
-from transforms.model import GroupBatch, LetterBatch
+from transforms.lanes import WHOLE, Direct, Lanes, Live, SlotKey, Whole
+from transforms.model import GroupBatch, LetterBatch, SlotReadings
 from transforms.normalize import Normalize
 from transforms.observe import Observe
 from transforms.slot_state import Firing
+
+Letters = tuple[PCollection[LetterBatch], ...]
+"""The dead letters of each stage."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -66,6 +71,12 @@ class Ingest:
     lanes: Lanes = WHOLE
     limits: Limits = ANY_TIME
 
+    @property
+    def periods(self) -> frozenset[str]:
+        """Lower-case types whose Observations stand for a period."""
+        periods = self.fhir_mapping.periods
+        return frozenset(name for name, minutes in periods.items() if minutes > 0)
+
 
 def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
     """Wires the chain.
@@ -85,9 +96,31 @@ def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
     grouped = identified.measurements | "Group" >> GroupByShardAndSlot(
         fhir_mapping, job.shards, version, job.lanes, job.limits
     )
-    groups = _stored(grouped, job)
+    letters = tuple(stage.dead_letters for stage in (normalized, identified, grouped))
+    _write_letters((*letters, *_write(_stored(grouped, job), job)), job)
+
+
+def build_closing(root: beam.Pipeline, job: Ingest, keys: Sequence[SlotKey]) -> None:
+    """Wires the end of the chain for slots that no more readings are expected of.
+
+    Args:
+        root: the pipeline to build on.
+        job: what to do.
+        keys: of the slots.
+    """
+    nothing: list[SlotReadings] = []
+    ended = root | "EndedSlots" >> beam.Create(
+        [(key, nothing) for key in keys], reshuffle=False
+    ).with_output_types(tuple[SlotKey, Iterable[SlotReadings]])
+    store = Store(job.parquet / "measurement", job.periods, Always(Firing.LATE))
+    _write_letters(_write(ended | store, job), job)
+
+
+def _write(groups: PCollection[GroupBatch], job: Ingest) -> Letters:
+    """From groups to all sinks; what cannot be written is returned."""
+    version = job.intake.mapping_version
     observed = groups | Observe(
-        fhir_mapping,
+        job.fhir_mapping,
         version,
         job.device_system,
         job.identification,
@@ -97,25 +130,19 @@ def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
         observed.observations | f"WriteFhir{number}" >> WriteFhir(folder, job.shards)
     refused = tuple(
         observed.observations
-        | f"WriteFhirServer{number}" >> WriteFhirServer(server, fhir_mapping, version)
+        | f"WriteFhirServer{number}"
+        >> WriteFhirServer(server, job.fhir_mapping, version)
         for number, server in enumerate(job.servers, 1)
     )
     observed.observations | WriteObservations(job.parquet / "observation")
-
-    stages = (normalized, identified, grouped, observed)
-    letters = (*(stage.dead_letters for stage in stages), *refused)
-    _write_letters(letters, job)
+    return observed.dead_letters, *refused
 
 
 def _stored(grouped: Grouped, job: Ingest) -> PCollection[GroupBatch]:
     """The groups that readings make, whichever lane they came by."""
-    folder, lanes = job.parquet / "measurement", job.lanes
-    firings = {Whole: Firing.WHOLE, Direct: Firing.EARLY, Live: None}
-    periods = frozenset(
-        name for name, minutes in job.fhir_mapping.periods.items() if minutes > 0
-    )
+    folder, rule = job.parquet / "measurement", _firing_rule(job.lanes)
     stored = tuple(
-        readings | f"Store{name}" >> Store(folder, periods, firings[type(lanes)])
+        readings | f"Store{name}" >> Store(folder, job.periods, rule)
         for name, readings in grouped.lanes.items()
     )
     if len(stored) == 1:
@@ -127,7 +154,15 @@ def _stored(grouped: Grouped, job: Ingest) -> PCollection[GroupBatch]:
     return tuple(outside) | "FromAllLanes" >> beam.Flatten()
 
 
-def _write_letters(letters: tuple[PCollection[LetterBatch], ...], job: Ingest) -> None:
+def _firing_rule(lanes: Lanes) -> FiringRule:
+    if isinstance(lanes, Whole):
+        if lanes.watermark is None:
+            return Always(Firing.WHOLE)
+        return ByWatermark(lanes.watermark)
+    return Always(Firing.EARLY) if isinstance(lanes, Direct) else ByPane()
+
+
+def _write_letters(letters: Letters, job: Ingest) -> None:
     if isinstance(job.lanes, Direct):
         # Not flattened: some runners would end the bundle there, and commit too early.
         for number, some in enumerate(letters, 1):

@@ -9,6 +9,7 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 
+from pipeline.flink_options import FlinkJobOptions  # noqa: F401 - known by being there
 from pipeline.options import (
     UsageError,
     add_identity_flags,
@@ -19,6 +20,7 @@ from pipeline.options import (
     add_server_flags,
     unknown,
 )
+from pipeline.stream_options import add_stream_flags
 
 
 class IngestOptions(PipelineOptions):
@@ -35,6 +37,7 @@ class IngestOptions(PipelineOptions):
         add_output_flags(parser)
         add_server_flags(parser)
         add_identity_flags(parser)
+        add_stream_flags(parser)
 
 
 class _Flags(_BeamArgumentParser):

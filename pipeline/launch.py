@@ -16,10 +16,12 @@ from pipeline.mappings import Mappings
 from pipeline.message_files import slices_of
 from pipeline.options import Outputs, UsageError
 from pipeline.read_messages import ReadMessages
+from pipeline.stream_options import resolve_limits
 from pipeline.upsert_files import Folder
+from transforms.group import Limits
 from transforms.intake import Intake
 
-_LOCAL = (None, "DirectRunner", LOCAL_RUNNER)
+LOCAL = (None, "DirectRunner", LOCAL_RUNNER)
 """Runs slice by slice; Beam's DirectRunner would look for another runner first."""
 
 _CLUSTER_SLICE = 256 << 20
@@ -43,23 +45,24 @@ def launch(
         UsageError: an option is unknown, or an output cannot be written.
     """
     options = beam_options(beam_flags)
-    runner = _runner(options)
+    runner = runner_of(options)
     slice_mb = flags.slice_mb
     if slice_mb is None:  # a server takes minutes for what a folder takes seconds for
         slice_mb = 4 if outputs.servers else 32
     if slice_mb < 1 or (flags.shards is not None and not 1 <= flags.shards <= 999):
         msg = "--slice_mb must be positive, --shards between 1 and 999"
         raise UsageError(msg)
-    if runner in _LOCAL:  # workers of a cluster may reach what its launcher does not
+    if runner in LOCAL:  # workers of a cluster may reach what its launcher does not
         for server in outputs.servers:
             check_server(server)
-    job = _job(flags, mappings, intake, outputs)
-    if runner in _LOCAL:
+    limits = Limits(*resolve_limits(flags, is_stream=False))
+    job = job_of(flags, mappings, intake, outputs, limits)
+    if runner in LOCAL:
         return run_local(job, paths, slice_mb << 20, options)
     return _run_on_cluster(job, paths, options)
 
 
-def _runner(options: PipelineOptions) -> str | None:
+def runner_of(options: PipelineOptions) -> str | None:
     """The runner's name as Beam spells it, None for the local one."""
     name = options.view_as(StandardOptions).runner
     if name is None or "." in name:  # a class of the user's own
@@ -71,9 +74,18 @@ def _runner(options: PipelineOptions) -> str | None:
     return known[name.lower()]
 
 
-def _job(
-    flags: argparse.Namespace, mappings: Mappings, intake: Intake, outputs: Outputs
+def job_of(
+    flags: argparse.Namespace,
+    mappings: Mappings,
+    intake: Intake,
+    outputs: Outputs,
+    limits: Limits,
 ) -> Ingest:
+    """Everything a run needs to know; its outputs are made ready.
+
+    Raises:
+        UsageError: an output cannot be written, or was written in another way.
+    """
     if mappings.device is None or mappings.fhir is None:
         msg = "run needs both mappings"
         raise UsageError(msg)
@@ -109,6 +121,7 @@ def _job(
         fhir=fhir,
         servers=outputs.servers,
         dead_letters=dead_letters,
+        limits=limits,
     )
 
 

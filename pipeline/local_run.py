@@ -7,7 +7,7 @@ store upserts, many small runs leave exactly what one large run leaves.
 
 import collections
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import apache_beam as beam
@@ -37,13 +37,24 @@ def count_metrics(result: PipelineResult) -> Counts:
     return counts
 
 
+def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) -> Counts:
+    """Runs a bounded pipeline in this process.
+
+    Args:
+        wire: builds it.
+        options: of the runner.
+    """
+    with _collecting_at_end():
+        root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
+        wire(root)
+        result = root.run()
+        result.wait_until_finish()
+        return count_metrics(result)
+
+
 def run_slices(job: Ingest, slices: list[Slice], options: PipelineOptions) -> Counts:
     """Runs the chain over some slices, all at once."""
-    root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
-    build(root, job, ReadMessages(slices))
-    result = root.run()
-    result.wait_until_finish()
-    return count_metrics(result)
+    return run_here(lambda root: build(root, job, ReadMessages(slices)), options)
 
 
 def run_local(
@@ -65,8 +76,7 @@ def run_local(
     sizes = {path: file_size(path) for path in paths}
     with Progress(sum(sizes.values())) as progress:
         for slices, done in _rounds(sizes, slice_bytes):
-            with _collecting_at_end():
-                counts = run_slices(job, slices, options)
+            counts = run_slices(job, slices, options)
             total += counts
             progress.advance(counts["DeviceEvent"], done)
     return total

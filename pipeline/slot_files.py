@@ -1,12 +1,15 @@
 """Names of files: a function of slot, shard and date, nothing else."""
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.upsert_files import Folder
-from transforms.instants import HOUR, iso_date
+from transforms.instants import HOUR, iso_date, parse_instant
 from transforms.model import CORRELATED, Slot
+from transforms.slot_state import SlotState
 
 
 def slot_file(slot: Slot, shard: int, suffix: str, date: int | None = None) -> str:
@@ -30,6 +33,25 @@ def slot_file(slot: Slot, shard: int, suffix: str, date: int | None = None) -> s
         return f"date={iso_date(date)}/{correlated_file(shard, suffix)}"
     hour = f"T{slot.start // HOUR % 24:02}" if slot.minutes == 60 else "day"
     return f"date={iso_date(slot.start)}/{hour}-{shard:03}{suffix}"
+
+
+_SLOT_FILE = re.compile(r"date=(\d{4}-\d\d-\d\d)/(?:T(\d\d)|day)-(\d{3,})\.parquet")
+
+
+def slot_in(name: str) -> tuple[Slot, int] | None:
+    """The slot and shard of a Parquet file of `slot_file`; None if it has no hour.
+
+    >>> slot_in("date=1970-01-02/T05-003.parquet")
+    (Slot(start=104400000000, minutes=60), 3)
+    """
+    match = _SLOT_FILE.fullmatch(name)
+    if match is None:
+        return None
+    date, hour, shard = match.groups()
+    midnight, _offset = parse_instant(f"{date}T00:00:00Z")
+    if hour is None:
+        return Slot(midnight, 1440), int(shard)
+    return Slot(midnight + int(hour) * HOUR, 60), int(shard)
 
 
 def correlated_file(shard: int, suffix: str) -> str:
@@ -100,15 +122,16 @@ def _damaged(folder: Folder, name: str) -> OSError:
     return OSError(msg)
 
 
-def read_note(folder: Folder, name: str, content: bytes) -> bytes | None:
-    """What `write_parquet` was told to note in a whole Parquet file.
+def state_in(folder: Folder, name: str, content: bytes) -> SlotState:
+    """The state of a slot, as `write_parquet` noted it in its whole Parquet file.
 
     Raises:
         OSError: the file is damaged, or holds something else.
     """
     try:
-        return (pq.read_metadata(pa.BufferReader(content)).metadata or {}).get(_NOTE)
-    except _UNREADABLE as error:
+        known = pq.read_metadata(pa.BufferReader(content)).metadata or {}
+        return SlotState.from_note(known.get(_NOTE))
+    except (*_UNREADABLE, TypeError) as error:
         raise _damaged(folder, name) from error
 
 

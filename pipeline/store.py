@@ -21,14 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
-from apache_beam.utils.windowed_value import PaneInfoTiming
 
+from pipeline.firings import WHOLE, FiringRule
 from pipeline.slot_files import (
     correlated_file,
-    read_note,
     read_observations,
     read_parquet,
     slot_file,
+    state_in,
     write_parquet,
 )
 from pipeline.upsert_files import Folder
@@ -85,7 +85,7 @@ def store(
     if state.tells_all(firing):
         ids = pa.concat_arrays(
             [
-                pc.unique(incoming["observation_id"]).combine_chunks(),
+                pc.unique(incoming["observation_id"]),
                 _of_periods(done.table, periods),
             ]
         )
@@ -109,7 +109,7 @@ def _upsert_file(
         before = first_state(firing) if periods else SlotState()
         if content is not None:
             table = read_parquet(folder, name, content, schema.MEASUREMENT)
-            before = _state(folder, name, content) if periods else SlotState()
+            before = state_in(folder, name, content) if periods else SlotState()
         upserted = upsert(table, incoming)
         state = before.after(firing, _changed(upserted, table, periods))
         done.append((upserted, state))
@@ -120,14 +120,6 @@ def _upsert_file(
 
     folder.update(name, change)
     return done[-1]
-
-
-def _state(folder: Folder, name: str, content: bytes) -> SlotState:
-    try:
-        return SlotState.from_note(read_note(folder, name, content))
-    except (ValueError, KeyError, TypeError) as error:
-        msg = f"{folder.uri}/{name} has a note that this version cannot read"
-        raise OSError(msg) from error
 
 
 def _changed(
@@ -144,8 +136,7 @@ def _of_periods(table: pa.Table, periods: frozenset[str]) -> pa.Array:
     """Ids of the Observations that stand for a period, each once."""
     lower = pc.utf8_lower(table["type"])
     wanted = pc.is_in(lower, value_set=pa.array(sorted(periods), pa.string()))
-    found = pc.unique(table["observation_id"].filter(wanted))
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+    return pc.unique(table["observation_id"].filter(wanted))
 
 
 def _statuses(
@@ -197,11 +188,11 @@ def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
 
 class _UpsertSlots(beam.DoFn):
     def __init__(
-        self, folder: Folder, periods: frozenset[str], firing: Firing | None
+        self, folder: Folder, periods: frozenset[str], rule: FiringRule
     ) -> None:
         self._folder = folder
         self._periods = periods
-        self._firing = firing
+        self._rule = rule
         self._late = Metrics.counter(STAGE, "LateReading")
         self._new = Metrics.counter(STAGE, "ReadingStored")
         self._replaced = Metrics.counter(STAGE, "ReadingReplaced")
@@ -218,13 +209,11 @@ class _UpsertSlots(beam.DoFn):
         by_slot: dict[Slot, list[pa.RecordBatch]] = {}
         for batch in arrived:
             by_slot.setdefault(batch.slot, []).append(batch.readings)
-        firing = self._firing or _FIRINGS.get(pane.timing, Firing.EARLY)
-        if firing is Firing.ON_TIME and own != CORRELATED:
+        if own != CORRELATED and self._rule.firing(own, own, pane) in _CLOSING:
             by_slot.setdefault(own, [])  # to be closed, whether this brings more or not
         for each, batches in by_slot.items():
-            # What travels beside its slot does so because it comes long after it.
-            when = firing if self._firing or each == own else Firing.LATE
-            yield from self._store(each, shard, to_table(batches), when)
+            firing = self._rule.firing(each, own, pane)
+            yield from self._store(each, shard, to_table(batches), firing)
 
     def _store(
         self, slot: Slot, shard: int, incoming: pa.Table, firing: Firing
@@ -242,11 +231,7 @@ class _UpsertSlots(beam.DoFn):
             yield stored.groups
 
 
-_FIRINGS = {
-    PaneInfoTiming.ON_TIME: Firing.ON_TIME,
-    PaneInfoTiming.LATE: Firing.LATE,
-}
-"""A repeated or unknown pane is an early one: it closes nothing."""
+_CLOSING = (Firing.ON_TIME, Firing.LATE)
 
 
 @dataclasses.dataclass
@@ -259,16 +244,16 @@ class Store(beam.PTransform):
     Args:
         folder: root of the measurement table.
         periods: lower-case types whose Observations stand for a period.
-        firing: what hands the readings on; None to go by their panes.
+        rule: what hands the readings on.
     """
 
     folder: Folder
     periods: frozenset[str] = frozenset()
-    firing: Firing | None = Firing.WHOLE
+    rule: FiringRule = WHOLE
 
     def expand(
         self, readings: PCollection[tuple[SlotKey, Iterable[SlotReadings]]]
     ) -> PCollection[GroupBatch]:
         """Wires the stage."""
-        upsert_slots = _UpsertSlots(self.folder, self.periods, self.firing)
+        upsert_slots = _UpsertSlots(self.folder, self.periods, self.rule)
         return readings | beam.ParDo(upsert_slots).with_output_types(GroupBatch)

@@ -94,14 +94,16 @@ UNKNOWN_PLACE = (
         *(
             (
                 ["preview", DEVICE, f"--messages={place}"],
-                f"{place}: this version reads files only",
+                f"{place}: preview shows what is in files",
             )
-            for place in (
-                "kafka://host:9092/topic",
-                "pubsub://p/s",
-                "http://host/m.ndjson",
-                "https://host/m.ndjson",
+            for place in ("kafka://host:9092/topic", "pubsub://p/s")
+        ),
+        *(
+            (
+                ["preview", DEVICE, f"--messages={place}"],
+                f"{place}: messages come from files, kafka://... and pubsub://...",
             )
+            for place in ("http://host/m.ndjson", "https://host/m.ndjson")
         ),
         (["run", DEVICE, MESSAGES, "--out={empty}/o"], NEEDS_BOTH),
         (["run", "{empty}", "--out={empty}/o"], NEEDS_BOTH),

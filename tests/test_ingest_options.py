@@ -56,3 +56,27 @@ def test_flags_travel_as_json():
 def test_our_flags_leave_other_pipelines_of_the_process_alone():
     with test_pipeline.TestPipeline() as pipeline:
         assert pipeline.options.view_as(IngestOptions).out is None
+
+
+def test_flags_of_flink_reach_its_job_server():
+    given = {
+        "checkpointing_interval": 10_000,
+        "savepoint_path": "file:/savepoints/1",
+        "retain_externalized_checkpoints_on_cancellation": True,
+    }
+    options = beam_options(
+        [
+            "--checkpointing_interval=10000",
+            "--savepoint_path=file:/savepoints/1",
+            "--retain_externalized_checkpoints_on_cancellation",
+        ]
+    )
+    found = options.get_all_options()
+    assert {name: found[name] for name in given} == given
+    # What is not given must not travel: the job server has defaults of its own.
+    assert found["checkpointing_mode"] is None
+
+
+def test_a_misspelt_flag_of_flink_is_refused():
+    with pytest.raises(UsageError, match="did you mean --checkpointing_interval"):
+        beam_options(["--checkpoint_interval=1"])

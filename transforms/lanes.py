@@ -1,5 +1,9 @@
 """How readings travel to the slot they belong to: whole, live or direct.
 
+Whole is for input that ends, and for a stream that is worked off piece by piece. Live
+and direct are for runners that read a stream by themselves: live where they keep what
+is under way when a worker dies, direct where they do not.
+
 A slot is an event-time window. Runners understand Beam's own windows only (a window
 function of ours stops at the portable Flink runner: "Unknown or unsupported WindowFn"),
 so hours and days are fixed windows, in a lane each. Each lane hands on what it has
@@ -53,7 +57,14 @@ def _keyed(readings: SlotReadings) -> _Keyed:
 
 @dataclasses.dataclass(frozen=True)
 class Whole:
-    """All readings of a slot at once: for bounded input."""
+    """All readings of a slot at once: for input that ends, or a piece of a stream.
+
+    Args:
+        watermark: of the stream, in microseconds: what ends later is still open; None
+            if the input is all there is.
+    """
+
+    watermark: int | None = None
 
     def group(self, readings: PCollection[SlotReadings]) -> ByLane:
         """Wires the lane."""
