@@ -1,35 +1,29 @@
-"""Files that are rewritten whole: a reader sees the old or the new one, never half.
+"""Files that are rewritten whole, on this machine or on an object store."""
 
-Local files are written under a temporary name and renamed; a lock on the temporary
-name makes read-change-write safe between processes, and because that name is fixed, a
-run killed in the middle leaves nothing behind that the next run does not replace. On
-object stores the new content is a single put. All files are readable by their owner
-only: they hold health data.
-"""
-
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import fs
 
-Change = Callable[[bytes | None], bytes | None]
-"""The content as it is (None: no file) to the new content (None: leave it)."""
+from pipeline.local_files import LocalFiles
+from pipeline.whole_files import Change, WholeFiles
+
+_OBJECTS = ("s3", "gs", "abfss", "abfs", "az")
+"""Kinds of addresses that are those of object stores."""
 
 
 class Folder:
-    """A folder on any filesystem that pyarrow knows.
+    """A folder, wherever it is; `WholeFiles` says what its files promise.
 
     Args:
-        uri: a path, `file://`, `s3://`, `gs://` or `abfss://` address.
+        uri: a path, or a `file://`, `s3://`, `gs://`, `abfss://` or `az://` address.
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = uri.rstrip("/") or "/"
+        self.uri = _tidy(uri)
 
     def __repr__(self) -> str:
         return f"Folder({self.uri!r})"
@@ -41,145 +35,68 @@ class Folder:
         return Folder(f"{self.uri}/{name}")
 
     @cached_property
-    def _place(self) -> tuple[fs.FileSystem, str]:
-        if "://" not in self.uri:
-            return fs.LocalFileSystem(), os.path.abspath(self.uri)
-        return fs.FileSystem.from_uri(self.uri)
+    def _files(self) -> WholeFiles:
+        kind, is_address, _ = self.uri.partition("://")
+        if not is_address:
+            return LocalFiles(Path(os.path.abspath(self.uri)))
+        if kind == "file":
+            return LocalFiles(Path(fs.FileSystem.from_uri(self.uri)[1]))
+        if kind in _OBJECTS:
+            return _object_files(self.uri)
+        msg = (
+            f"{kind}:// is no place for files: name a folder, or an address with"
+            f" {', '.join(f'{known}://' for known in _OBJECTS)}"
+        )
+        raise ValueError(msg)
 
     @property
     def local(self) -> Path | None:
         """The folder's path, if it is on this machine."""
-        filesystem, path = self._place
-        return Path(path) if isinstance(filesystem, fs.LocalFileSystem) else None
+        return self._files.path if isinstance(self._files, LocalFiles) else None
 
     def prepare(self) -> None:
-        """Makes the folder and checks that it can be written.
+        """As `WholeFiles.prepare`.
 
         Raises:
-            OSError: it cannot.
+            OSError: the folder cannot be written.
+            ValueError: the address is none of a folder.
         """
-        path = self.local
-        if path is None:
-            self._place[0].create_dir(self._place[1])
-            return
-        _make_private(path)
-        if not path.is_dir():
-            raise NotADirectoryError(20, "Not a directory", str(path))
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(13, "Permission denied", str(path))
+        self._files.prepare()
 
     def read(self, name: str) -> bytes | None:
-        """The content of a file, None if there is none."""
-        filesystem, path = self._place
-        try:
-            with filesystem.open_input_stream(
-                f"{path}/{name}", compression=None
-            ) as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
+        """As `WholeFiles.read`."""
+        return self._files.read(name)
 
     def files(self, suffix: str) -> list[tuple[str, int]]:
-        """The files below this folder, however deep, by path.
-
-        Args:
-            suffix: what their names end with.
-
-        Returns:
-            Their paths below the folder and their sizes in bytes.
-        """
-        filesystem, root = self._place
-        below = fs.FileSelector(root, recursive=True, allow_not_found=True)
-        found = [
-            (entry.path.removeprefix(root).lstrip("/"), entry.size)
-            for entry in filesystem.get_file_info(below)
-            if entry.type == fs.FileType.File and entry.path.endswith(suffix)
-        ]
-        return sorted(found)
+        """As `WholeFiles.files`."""
+        return self._files.files(suffix)
 
     def open_each(self, name: str) -> Iterator[tuple[str, pa.NativeFile]]:
-        """Opens the files of one name in the folders directly below this one.
-
-        Yields:
-            The path below this folder and the file, for random access until the next
-            one is asked for; in the order of the paths.
-        """
-        filesystem, root = self._place
-        entries = filesystem.get_file_info(fs.FileSelector(root, allow_not_found=True))
-        below = (e.base_name for e in entries if e.type == fs.FileType.Directory)
-        for path in (f"{folder}/{name}" for folder in sorted(below)):
-            try:
-                file = filesystem.open_input_file(f"{root}/{path}")
-            except FileNotFoundError:
-                continue
-            with file:
-                yield path, file
+        """As `WholeFiles.open_each`."""
+        return self._files.open_each(name)
 
     def update(self, name: str, change: Change) -> None:
-        """Replaces a file by what `change` makes of it.
-
-        Args:
-            name: relative to the folder; folders in between are made.
-            change: may be called again when another writer was faster.
-        """
-        path = self.local
-        if path is not None:
-            _update_local(path / name, change)
-            return
-        content = change(self.read(name))
-        if content is not None:
-            filesystem, root = self._place
-            with filesystem.open_output_stream(f"{root}/{name}") as file:
-                file.write(content)
+        """As `WholeFiles.update`."""
+        self._files.update(name, change)
 
 
-def _make_private(path: Path) -> None:
-    missing = []
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
+def _tidy(uri: str) -> str:
+    """An address as it may be shown: what a user puts in for a key must not be."""
+    kind, is_address, rest = uri.partition("://")
+    place = rest.partition("/")[0]
+    if kind in ("s3", "gs") and ("@" in place or ":" in place):  # in no bucket's name
+        return f"{kind}://***@"
+    if is_address:
+        return f"{kind}://{rest.rstrip('/')}"
+    return uri.rstrip("/") or "/"
 
 
-def _update_local(path: Path, change: Change) -> None:
-    _make_private(path.parent)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with _locked(temporary) as descriptor:
-        current = path.read_bytes() if path.exists() else None
-        content = change(current)
-        if content is None or content == current:
-            temporary.unlink()
-            return
-        os.ftruncate(descriptor, 0)
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
-        # Otherwise a power cut could leave the new name with nothing behind it: half a
-        # millisecond a file, two per cent of a run.
-        os.fsync(descriptor)
-        temporary.rename(path)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    """A descriptor of `path` that no other process holds.
-
-    Whoever held it before has renamed or removed the file: then what we locked is no
-    longer what the name means, and we try again.
-    """
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_same(path, descriptor):
-                yield descriptor
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _is_same(path: Path, descriptor: int) -> bool:
+def _object_files(uri: str) -> WholeFiles:
     try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+        from pipeline.object_files import open_folder  # not what most runs need
+    except ModuleNotFoundError as error:
+        if error.name != "obstore":
+            raise
+        msg = "this address needs an extra: pip install 'vitalbeam[cloud]'"
+        raise OSError(msg) from error
+    return open_folder(uri)

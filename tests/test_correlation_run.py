@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyarrow import fs
+from obstore.store import MemoryStore
 from runs import files, letters, resources, run, run_counts, table, write_lines
 from walks import (
     DEVICE,
@@ -27,7 +27,7 @@ from walks import (
     step,
 )
 
-from pipeline.slot_files import slot_file
+from pipeline.object_files import ObjectFiles
 from pipeline.store import store
 from pipeline.upsert_files import Folder
 from transforms.group import SlotCollector
@@ -285,18 +285,14 @@ def test_the_store_needs_no_local_files(tmp_path):
     ((shard, slot, readings),) = collector.drain()
     assert (shard, slot) == (0, CORRELATED)
     rows = to_table([readings])
-    here, there = Folder(f"{tmp_path}/here"), Folder("elsewhere://bucket/there")
-    (tmp_path / "there").mkdir()
-    elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
-    there.__dict__["_place"] = (elsewhere, "there")
+    here, there = Folder(f"{tmp_path}/here"), Folder("s3://bucket/there")
+    there.__dict__["_files"] = ObjectFiles(MemoryStore(), "there", there.uri)
     for part in (rows.slice(0, 2), rows.slice(4), rows.slice(1, 4)):
-        for date in (-2, -1, 0, 1):
-            day = slot_file(CORRELATED, 0, ".parquet", MIDNIGHT + date * DAY)
-            (tmp_path / "there" / day).parent.mkdir(exist_ok=True)
         kept = [store(folder, CORRELATED, 0, part) for folder in (here, there)]
         assert kept[0].groups.readings == kept[1].groups.readings
         assert kept[0]._replace(groups=None) == kept[1]._replace(groups=None)
-    assert files(tmp_path / "here") == files(tmp_path / "there")
+    written = {name: there.read(name) for name, _size in there.files("")}
+    assert files(tmp_path / "here") == written
 
 
 def test_a_firing_hands_on_whole_sessions_and_no_others(tmp_path):

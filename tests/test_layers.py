@@ -22,6 +22,7 @@ OUTSIDE = {"os", "io", "pathlib", "socket", "subprocess", "time", "tempfile", "s
 DISTRIBUTIONS = {
     "apache_beam": "apache-beam",
     "fhir": "fhir.resources",
+    "grpc": "grpcio",
     "azure": "azure-identity",
     "google": "google-auth",
 }
@@ -32,6 +33,17 @@ OF_EXTRAS = {
     "fhir_google": "google",
     "fhir_oauth": "oauth",
     "fhir_smart": "oauth",
+    "kafka_check": "kafka",
+    "kafka_client": "kafka",
+    "kafka_group": "kafka",
+    "kafka_commits": "kafka",
+    "kafka_messages": "kafka",
+    "kafka_places": "kafka",
+    "kafka_reader": "kafka",
+    "kafka_settings": "kafka",
+    "object_errors": "cloud",
+    "object_files": "cloud",
+    "object_parts": "cloud",
 }
 
 

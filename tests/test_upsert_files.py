@@ -2,12 +2,12 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
 
 import pytest
-from pyarrow import fs
 
 from pipeline.upsert_files import Folder
 
@@ -176,17 +176,6 @@ def test_a_relative_folder_is_below_the_working_directory(tmp_path, monkeypatch)
     assert (tmp_path / "out" / "file").read_bytes() == b"x"
 
 
-def test_other_filesystems_have_the_same_contract():
-    folder = Folder("mock:///bucket/out")  # pyarrow's filesystem in memory
-    folder.prepare()
-    assert folder.local is None
-    assert folder.read("file") is None
-    folder.update("file", put(b"one"))
-    folder.update("file", lambda known: known + b", two")
-    folder.update("file", put(None))
-    assert folder.read("file") == b"one, two"
-
-
 @pytest.mark.parametrize("name", ["file", "file.gz", "file.parquet"])
 def test_content_is_read_as_it_was_written_whatever_the_name(tmp_path, name):
     folder = Folder(str(tmp_path))
@@ -228,36 +217,55 @@ def test_a_read_only_folder_is_refused(tmp_path):
         Folder(f"{tmp_path}/out").prepare()
 
 
-@pytest.mark.parametrize("address", ["nonsense://x/y", "http://host/x"])
+@pytest.mark.parametrize("address", ["nonsense://x/y", "http://host/x", "hdfs://h/x"])
 def test_an_unknown_kind_of_address_is_refused(address):
-    with pytest.raises(ValueError, match="Unrecognized filesystem"):
+    kind = address.partition("://")[0]
+    with pytest.raises(ValueError, match=f"^{kind}:// is no place for files: name a"):
         Folder(address).prepare()
 
 
-def test_a_folder_that_is_not_local_is_read_and_written_through_pyarrow(tmp_path):
-    folder = Folder("elsewhere://bucket/store")
-    elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
-    folder.__dict__["_place"] = (elsewhere, "store")
-    folder.prepare()
-    assert folder.local is None
-    assert folder.read("a.txt") is None
-    folder.update("a.txt", lambda content: b"one" if content is None else None)
-    folder.update("a.txt", lambda content: content + b", two")
-    folder.update("a.txt", lambda _content: None)
-    assert folder.read("a.txt") == b"one, two"
-    assert (tmp_path / "store" / "a.txt").read_bytes() == b"one, two"
+@pytest.mark.parametrize(
+    "address",
+    ["s3://AKIA7:hush/hush@bucket/x", "s3://AKIA7:hush@bucket", "gs://hush@bucket/x"],
+)
+def test_keys_in_an_address_are_refused_and_not_shown(address):
+    folder = pickle.loads(pickle.dumps(Folder(address)))  # noqa: S301 - our own bytes
+    message = "^keys do not belong in an address: set them in the environment$"
+    with pytest.raises(ValueError, match=message):
+        folder.prepare()
+    assert "hush" not in f"{folder!r} {folder.uri} {(folder / 'x').uri}"
 
 
-@pytest.mark.parametrize("place", ["{}", "elsewhere://bucket/store"])
-def test_the_files_of_one_name_are_opened_folder_by_folder(tmp_path, place):
-    folder = Folder(place.format(tmp_path / "store"))
-    if folder.uri.startswith("elsewhere"):
-        elsewhere = fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem())
-        folder.__dict__["_place"] = (elsewhere, "store")
+@pytest.mark.parametrize(
+    "address", ["s3://", "s3:///x", "s3://b/x?region=y", "gs://b#x"]
+)
+def test_an_address_without_a_bucket_or_with_more_is_refused(address):
+    kind = address.partition("://")[0]
+    message = f"^this is no address of a folder, which is {kind}://BUCKET/FOLDER$"
+    with pytest.raises(ValueError, match=message):
+        Folder(address).prepare()
+
+
+def test_object_stores_need_an_extra_and_say_so(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pipeline.object_files", raising=False)
+    monkeypatch.setitem(sys.modules, "obstore", None)  # as if it were not installed
+    with pytest.raises(OSError, match=re.escape("pip install 'vitalbeam[cloud]'")):
+        Folder("s3://bucket/x").prepare()
+
+
+def test_local_folders_do_not_load_what_object_stores_need(tmp_path):
+    code = (
+        "import sys\nfrom pipeline.upsert_files import Folder\n"
+        "Folder(sys.argv[1]).prepare()\nsys.exit('obstore' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert done.returncode == 0
+
+
+def test_the_files_of_one_name_are_opened_folder_by_folder(tmp_path):
+    folder = Folder(f"{tmp_path}/store")
     assert list(folder.open_each("a")) == []
     for name in ("date=2/a", "date=1/a", "date=1/b", "date=3/deeper/a", "a"):
-        below = tmp_path / "store" / name
-        below.parent.mkdir(parents=True, exist_ok=True)
-        below.write_bytes(name.encode())
+        folder.update(name, put(name.encode()))
     found = [(name, file.read()) for name, file in folder.open_each("a")]
     assert found == [("date=1/a", b"date=1/a"), ("date=2/a", b"date=2/a")]
