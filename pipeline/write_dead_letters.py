@@ -36,6 +36,12 @@ _LONGEST = 100
 _SOURCE = re.compile(r"(.*?)[:#/](\d+)", re.DOTALL)
 
 
+_RECORD = re.compile(r"([A-Za-z0-9._-]+)/(\d+)/\d+")
+"""Topic, partition and offset."""
+
+_MESSAGE = re.compile(r".+/(\d+)", re.DOTALL)
+"""Subscription, and an id that is a number and no position."""
+
 _RESOURCE = re.compile(r"(Observation|Patient|Device)/[A-Za-z0-9.-]{1,64}")
 
 
@@ -47,18 +53,26 @@ def _position(source: str) -> int:
 def letter_file(source: str) -> str:
     """The file of the letters from one stretch of a source.
 
-    Two sources of one name in different folders have different files. Resources have no
-    place in a source: some share a file by their ids.
+    Two sources of one name in different folders have different files. Resources, and
+    messages of a subscription, have no place in a source: some share a file by their
+    ids.
     """
     if resource := _RESOURCE.fullmatch(source):
-        digest = hashlib.sha256(source.encode()).hexdigest()
-        return f"{resource[1]}-{digest[:2]}.ndjson"
+        return f"{resource[1]}-{_digest(source)[:2]}.ndjson"
     match = _SOURCE.fullmatch(source)
     origin = match[1] if match else source
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", origin.rpartition("/")[2])
-    stem = stem[:_LONGEST] or "source"
-    digest = hashlib.sha256(origin.encode()).hexdigest()[:8]
-    return f"{stem}-{digest}-{_position(source) // _PER_FILE:05}.ndjson"
+    name = origin.rpartition("/")[2]
+    stretch = f"{_position(source) // _PER_FILE:05}"
+    if record := _RECORD.fullmatch(source):
+        name = f"{record[1]}-{record[2]}"
+    elif message := _MESSAGE.fullmatch(source):
+        stretch = _digest(message[1])[:2]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:_LONGEST] or "source"
+    return f"{stem}-{_digest(origin)[:8]}-{stretch}.ndjson"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def save_letters(folder: Folder, name: str, letters: Iterable[DeadLetter]) -> None:
@@ -121,7 +135,7 @@ class WriteDeadLetters(beam.PTransform):
     """
 
     folder: Folder
-    flush_seconds: float | None = None
+    flush_seconds: int | None = None
 
     def expand(self, letters: PCollection[LetterBatch]) -> PCollection[None]:
         """Wires the stage."""

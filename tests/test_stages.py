@@ -103,7 +103,7 @@ def test_read_messages_emits_the_lines_of_its_slices(root, tmp_path):
     path.write_bytes(b'{"a":1}\n\n{"b":2}\n{"c":3}')
     messages = root | ReadMessages(list(slices_of(str(path), 9)))
     assert_that(
-        messages | beam.FlatMap(lambda batch: zip(*batch[1:], strict=True)),
+        messages | beam.FlatMap(lambda batch: zip(*batch[1:3], strict=True)),
         equal_to([(1, b'{"a":1}'), (3, b'{"b":2}'), (4, b'{"c":3}')]),
     )
 

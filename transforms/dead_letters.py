@@ -8,23 +8,25 @@ a repeated run writes the same letters.
 import base64
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 
 from transforms.errors import RecordError
 from transforms.instants import iso_instant
-from transforms.model import DeadLetter, Measurement
+from transforms.model import Attributes, DeadLetter, Measurement
 
 
 def dead_letter(
     stage: str,
     error: RecordError,
-    payload: bytes,
+    payload: bytes | None,
     source: str,
     enqueued_at: int | None,
     mapping_version: str,
     type_name: str | None = None,
     template: str | None = None,
+    attributes: Attributes | None = None,
 ) -> DeadLetter:
     """The letter of one failure.
 
@@ -37,20 +39,18 @@ def dead_letter(
         mapping_version: hash of the two mapping files.
         type_name: the measurement type, if the failure lies within one.
         template: file and line of the mapping template concerned.
+        attributes: what a broker delivered beside the payload: with them the message
+            can be sent again as it was.
 
     Returns:
         The letter; bytes that are not UTF-8 stand in `payload_base64` too, exactly.
     """
-    try:
-        text, exact = payload.decode(), None
-    except UnicodeDecodeError:
-        text = payload.decode(errors="replace")
-        exact = base64.b64encode(payload).decode()
+    text, exact = _legible(payload or b"")
     expression = error.expression or None
     seen = None if enqueued_at is None else iso_instant(enqueued_at)
     cause = (stage, error.name, error.message, type_name, template, expression, source)
     digest = hashlib.sha256(repr(cause).encode())
-    digest.update(payload)
+    digest.update(payload or b"")
     return DeadLetter(
         id=digest.hexdigest(),
         stage=stage,
@@ -69,7 +69,23 @@ def dead_letter(
         count=1,
         mapping_version=mapping_version,
         outcome=error.outcome,
+        attributes=attributes and _attached(attributes),
     )
+
+
+def _legible(payload: bytes) -> tuple[str, str | None]:
+    try:
+        return payload.decode(), None
+    except UnicodeDecodeError:
+        exact = base64.b64encode(payload).decode()
+        return payload.decode(errors="replace"), exact
+
+
+def _attached(attributes: Attributes) -> dict[str, Any]:
+    return {
+        "Properties": attributes.properties,
+        "SystemProperties": attributes.system,
+    }
 
 
 def fold(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
@@ -107,10 +123,12 @@ def _moment(time: str) -> str:
     return time.removesuffix("Z")
 
 
-def _rank(letter: DeadLetter) -> tuple[str, str, str, str]:
+def _rank(letter: DeadLetter) -> tuple[str, str, str, str, bytes]:
     # The id fixes all other fields.
     moment = _moment(letter.enqueued_at or "")
-    return moment, letter.mapping_version, letter.suggestion, letter.outcome or ""
+    attached = orjson.dumps(letter.attributes, option=orjson.OPT_SORT_KEYS)
+    outcome = letter.outcome or ""
+    return moment, letter.mapping_version, letter.suggestion, outcome, attached
 
 
 def measurement_document(measurement: Measurement) -> dict[str, object]:

@@ -9,7 +9,7 @@ import orjson
 from transforms.date_token import with_dates
 from transforms.errors import InvalidDataFormatError, MessageTooLargeError
 from transforms.instants import InstantError, parse_instant
-from transforms.model import DeviceMessage
+from transforms.model import Attributes, DeviceMessage
 
 Envelope = Literal["auto", "body", "event"]
 
@@ -40,13 +40,28 @@ class Intake:
     medtech: bool = False
 
 
-def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
+def parse_message(
+    payload: bytes | None,
+    source: str,
+    intake: Intake,
+    attributes: Attributes | None = None,
+) -> DeviceMessage:
     """Parses one message and puts it into MedTech's envelope if it stands in none.
+
+    Args:
+        payload: the message as received.
+        source: where it came from.
+        intake: how to take it in.
+        attributes: what a broker delivered beside it. In an envelope they stand where
+            the message has nothing of the same name; the same for the broker's time.
 
     Raises:
         MessageTooLargeError: it is larger than `intake.largest`.
         InvalidDataFormatError: it is no JSON that can hold a reading.
     """
+    if payload is None:
+        msg = "the message has no value (null)"
+        raise InvalidDataFormatError(msg, "send a JSON object as the record's value")
     if len(payload) > intake.largest:
         msg = f"the message has more than {intake.largest} bytes"
         hint = "send smaller messages, or raise --max_message_bytes"
@@ -64,13 +79,35 @@ def parse_message(payload: bytes, source: str, intake: Intake) -> DeviceMessage:
         if intake.medtech:
             document = with_dates(document)
         envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
-        return DeviceMessage(envelope, None, source)
+        if attributes is None:
+            return DeviceMessage(envelope, None, source)
+        return _with_attributes(envelope, None, source, attributes)
     if type(document) is not dict or "Body" not in document:
         msg = "the message has no Body, which --envelope=event demands"
         raise InvalidDataFormatError(msg, "use --envelope=auto or --envelope=body")
     if intake.medtech:  # properties are no JSON text there: they stay as they are
         document["Body"] = with_dates(document["Body"])
-    return DeviceMessage(document, _enqueued_at(document), source)
+    enqueued_at = enqueued_time(document.get("SystemProperties"))
+    if attributes is None:
+        return DeviceMessage(document, enqueued_at, source)
+    return _with_attributes(document, enqueued_at, source, attributes)
+
+
+def _with_attributes(
+    envelope: dict[str, Any], own_time: int | None, source: str, attributes: Attributes
+) -> DeviceMessage:
+    """Adds what the envelope does not know better."""
+    for name, added in (
+        ("Properties", attributes.properties),
+        ("SystemProperties", attributes.system),
+    ):
+        own = envelope.get(name)
+        if own is None:
+            envelope[name] = added
+        elif type(own) is dict:
+            envelope[name] = {**added, **own}
+    enqueued_at = attributes.enqueued_at if own_time is None else own_time
+    return DeviceMessage(envelope, enqueued_at, source, attributes)
 
 
 _KINDS = {
@@ -90,9 +127,12 @@ def _holds_objects(document: Any) -> bool:
     return type(document) is list and any(type(item) is dict for item in document)
 
 
-def _enqueued_at(envelope: dict[str, Any]) -> int | None:
-    """The broker's time; None when it names none that can be read."""
-    properties = envelope.get("SystemProperties")
+def enqueued_time(properties: Any) -> int | None:
+    """The broker's time in system properties; None when they name none.
+
+    Returns:
+        Microseconds since 1970.
+    """
     if type(properties) is not dict:
         return None
     for name in _ENQUEUED:

@@ -11,6 +11,17 @@ import pyarrow as pa
 from transforms.instants import END_OF_INSTANTS
 
 
+class Attributes(NamedTuple):
+    """What a broker knows of a message beside its payload."""
+
+    properties: dict[str, Any]
+    """What its sender attached to it."""
+    system: dict[str, Any]
+    """What the broker attached to it."""
+    enqueued_at: int | None
+    """When the broker received it; None if it does not say."""
+
+
 class MessageBatch(NamedTuple):
     """Some device messages of one source, in the order of the source."""
 
@@ -18,8 +29,10 @@ class MessageBatch(NamedTuple):
     """What stands before a position in a source text, e.g. `day.ndjson:`."""
     positions: tuple[int, ...]
     """Line, element or offset of each message within the source."""
-    payloads: tuple[bytes, ...]
-    """The messages as received."""
+    payloads: tuple[bytes | None, ...]
+    """The messages as received; None: the broker has a message without content."""
+    attributes: tuple[Attributes, ...] = ()
+    """At the same index; empty if messages have none, as lines of a file."""
 
 
 class DeviceMessage(NamedTuple):
@@ -30,6 +43,8 @@ class DeviceMessage(NamedTuple):
     ingested_at: int | None
     """When the broker received it; None if the message does not say."""
     source: str
+    attributes: Attributes | None = None
+    """What the broker knows of it beside its payload; part of the envelope too."""
 
 
 class Measurement(NamedTuple):
@@ -122,6 +137,10 @@ class GroupBatch(NamedTuple):
     """First row of each group."""
     statuses: tuple[str, ...] = ()
     """The status of each group's Observation; empty: all are final."""
+    version: bytes = b""
+    """Of what the store held when it gave them out: another one if it has changed."""
+    arrived: tuple[int, ...] = ()
+    """When what is new on a stream was ingested, each instant once."""
 
 
 class ObservationBatch(NamedTuple):
@@ -145,6 +164,10 @@ class ObservationBatch(NamedTuple):
     """Those of `removed` that can no longer be made, wherever: ids and identifiers."""
     groups: GroupBatch | None = None
     """The readings they were made of, for a sink that must merge."""
+    version: bytes = b""
+    """That of the groups they were made of."""
+    arrived: tuple[int, ...] = ()
+    """As in the groups they were made of."""
 
 
 class DeadLetter(NamedTuple):
@@ -178,12 +201,16 @@ class DeadLetter(NamedTuple):
     outcome: str | None = None
     """The OperationOutcome (JSON) of a FHIR server that refuses: a member only if there
     is one. It may quote the payload."""
+    attributes: dict[str, Any] | None = None
+    """`Properties` and `SystemProperties` that a broker delivered beside the payload: a
+    member only if there are any."""
 
     def document(self) -> dict[str, Any]:
         """The JSON object that is written."""
         document = self._asdict()
-        if self.outcome is None:
-            del document["outcome"]
+        for name in ("outcome", "attributes"):
+            if document[name] is None:
+                del document[name]
         return document
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import orjson
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
@@ -25,6 +26,7 @@ from transforms.errors import (
 from transforms.evaluate import DeviceTemplate, matches, measure
 from transforms.intake import Intake, parse_message
 from transforms.model import (
+    Attributes,
     DeadLetter,
     DeviceMessage,
     LetterBatch,
@@ -69,16 +71,18 @@ def normalize(
     letters: list[DeadLetter] = []
     unmatched = 0
     prefix = batch.prefix
-    for position, payload in zip(batch.positions, batch.payloads, strict=True):
+    attached = batch.attributes or (None,) * len(batch.payloads)
+    for position, payload, attributes in zip(
+        batch.positions, batch.payloads, attached, strict=True
+    ):
         source = f"{prefix}{position}"
         try:
-            message = parse_message(payload, source, intake)
+            message = parse_message(payload, source, intake, attributes)
         except RecordError as error:
-            version = intake.mapping_version
-            letters.append(dead_letter(STAGE, error, payload, source, None, version))
+            letters.append(_unreadable(error, payload, source, attributes, intake))
             continue
         before = len(measurements)
-        failures = _evaluate(mapping, message, payload, measurements)
+        failures = _evaluate(mapping, message, payload or b"", measurements)
         if failures:
             letters += [_letter(found, payload, message, intake) for found in failures]
         elif len(measurements) == before:
@@ -96,7 +100,11 @@ def _evaluate(
 ) -> list["_Failure"]:
     """Adds a message's measurements; returns what failed, where and how often."""
     failures: dict[Any, _Failure] = {}
-    for template in mapping.dispatch.candidates(payload):
+    searched = payload
+    if message.attributes is not None:  # a template may ask for what stands only there
+        properties, system, _enqueued_at = message.attributes
+        searched = payload + orjson.dumps((properties, system))
+    for template in mapping.dispatch.candidates(searched):
         try:
             tokens = matches(template, message, len(payload))
         except RecordError as error:
@@ -127,8 +135,22 @@ def _note(
     failures[key] = _Failure(kept, template, times)
 
 
+def _unreadable(
+    error: RecordError,
+    payload: bytes | None,
+    source: str,
+    attributes: Attributes | None,
+    intake: Intake,
+) -> DeadLetter:
+    enqueued_at = attributes and attributes.enqueued_at
+    version = intake.mapping_version
+    return dead_letter(
+        STAGE, error, payload, source, enqueued_at, version, attributes=attributes
+    )
+
+
 def _letter(
-    failure: _Failure, payload: bytes, message: DeviceMessage, intake: Intake
+    failure: _Failure, payload: bytes | None, message: DeviceMessage, intake: Intake
 ) -> DeadLetter:
     error, template, times = failure
     letter = dead_letter(
@@ -140,19 +162,27 @@ def _letter(
         intake.mapping_version,
         template.type_name,
         template.location,
+        message.attributes,
     )
     return letter._replace(count=times)
 
 
-def _unmatched(payload: bytes, message: DeviceMessage, intake: Intake) -> DeadLetter:
+def _unmatched(
+    payload: bytes | None, message: DeviceMessage, intake: Intake
+) -> DeadLetter:
     error = NoTemplateMatchedError(
         "no template of the device mapping matches this message",
         "if it should become a measurement, look at typeMatchExpression with"
         " `vitalbeam preview`; if not, leave out --report_unmatched",
     )
-    version = intake.mapping_version
     return dead_letter(
-        STAGE, error, payload, message.source, message.ingested_at, version
+        STAGE,
+        error,
+        payload,
+        message.source,
+        message.ingested_at,
+        intake.mapping_version,
+        attributes=message.attributes,
     )
 
 
@@ -168,7 +198,7 @@ class _NormalizeBatch(beam.DoFn):
     def process(self, batch: MessageBatch) -> Iterator[Any]:
         normalized = normalize(batch, self._mapping, self._intake)
         self._messages.inc(len(batch.payloads))
-        self._bytes.inc(sum(map(len, batch.payloads)))
+        self._bytes.inc(sum(map(len, filter(None, batch.payloads))))
         self._measurements.inc(len(normalized.measurements))
         self._unmatched.inc(normalized.unmatched)
         if normalized.measurements:
