@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from pipeline.beam_errors import sentence
+from pipeline.flink_flags import add_flink_flags
 from pipeline.mappings import Mappings, load_mappings
 from pipeline.options import (
     Inputs,
@@ -115,6 +116,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         help="follow local files as lines are appended; topics are always followed",
     )
     add_stream_flags(streams)
+    add_flink_flags(run.add_argument_group("streams on a Flink cluster"))
     check = _command(
         commands,
         "check",

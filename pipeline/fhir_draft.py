@@ -20,11 +20,13 @@ class Outgoing:
         id: of the Observation.
         body: the resource as JSON.
         readings: what it was made of; needed to merge.
+        version: of the store that it was made from.
     """
 
     id: str
     body: bytes
     readings: Sequence[Reading] = ()
+    version: bytes = b""
 
 
 class Draft:

@@ -147,7 +147,7 @@ class ServerWriter:
         if self._server.merge:
             return False  # others write too: only the server knows
         with self._memory.lock:
-            return self._memory.held.get(outgoing.id) == _digest(outgoing.body)
+            return self._memory.held.get(outgoing.id) == _digest(outgoing)
 
     def _put(
         self,
@@ -156,7 +156,7 @@ class ServerWriter:
         counts: Counter[str],
     ) -> dict[str, Answer]:
         """Settles whom the Observations refer to, and writes them."""
-        keys = {key for draft in drafts for key in draft.keys}
+        keys = dict.fromkeys(key for draft in drafts for key in draft.keys)
         needed = {key: shells[key] for key in keys if key in shells}
         settled = self._settle(needed, counts)
         ids = {
@@ -209,7 +209,7 @@ class ServerWriter:
             created = answer.status == 201
             counts[f"ServerObservation{'Created' if created else 'Updated'}"] += 1
             with self._memory.lock:
-                self._memory.held[draft.id] = _digest(draft.outgoing.body)
+                self._memory.held[draft.id] = _digest(draft.outgoing)
             return []
         if isinstance(answer, Outcome) and answer.status == UNCHANGED:
             counts["ServerObservationUnchanged"] += 1
@@ -268,8 +268,11 @@ class ServerWriter:
             traffic.clear()
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=16).digest()
+def _digest(outgoing: Outgoing) -> bytes:
+    # With the store's version: another process may have written something else since,
+    # and a correction of a correction may bring back what we wrote before that.
+    content = outgoing.body + outgoing.version
+    return hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _refusal(outcome: Outcome) -> RecordError:

@@ -10,6 +10,7 @@ from apache_beam.transforms.window import GlobalWindows
 from pipeline.fhir_settings import FhirServer
 from pipeline.firings import Always, ByPane, ByWatermark, FiringRule
 from pipeline.store import Store
+from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
 from pipeline.write_dead_letters import WriteDeadLetters, WriteDeadLettersDirect
 from pipeline.write_fhir import WriteFhir
@@ -119,22 +120,21 @@ def build_closing(root: beam.Pipeline, job: Ingest, keys: Sequence[SlotKey]) -> 
 def _write(groups: PCollection[GroupBatch], job: Ingest) -> Letters:
     """From groups to all sinks; what cannot be written is returned."""
     version = job.intake.mapping_version
-    observed = groups | Observe(
-        job.fhir_mapping,
-        version,
-        job.device_system,
-        job.identification,
-        keep_groups=any(server.merge for server in job.servers),
-    )
+    merges = any(server.merge for server in job.servers)
+    how = job.fhir_mapping, version, job.device_system, job.identification, merges
+    observed = groups | Observe(*how)
+    truth = Truth(job.parquet / "measurement", job.periods, *how)
     for number, folder in enumerate(job.fhir, 1):
-        observed.observations | f"WriteFhir{number}" >> WriteFhir(folder, job.shards)
+        observed.observations | f"WriteFhir{number}" >> WriteFhir(
+            folder, job.shards, truth
+        )
     refused = tuple(
         observed.observations
         | f"WriteFhirServer{number}"
-        >> WriteFhirServer(server, job.fhir_mapping, version)
+        >> WriteFhirServer(server, job.fhir_mapping, version, truth)
         for number, server in enumerate(job.servers, 1)
     )
-    observed.observations | WriteObservations(job.parquet / "observation")
+    observed.observations | WriteObservations(job.parquet / "observation", truth)
     return observed.dead_letters, *refused
 
 

@@ -9,6 +9,7 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 
+from pipeline.flink_flags import add_flink_flags
 from pipeline.flink_options import FlinkJobOptions  # noqa: F401 - known by being there
 from pipeline.options import (
     UsageError,
@@ -38,6 +39,7 @@ class IngestOptions(PipelineOptions):
         add_server_flags(parser)
         add_identity_flags(parser)
         add_stream_flags(parser)
+        add_flink_flags(parser)
 
 
 class _Flags(_BeamArgumentParser):

@@ -4,7 +4,11 @@ import argparse
 from collections.abc import Mapping
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 
 from pipeline.fhir_client import check_server
 from pipeline.identity_modes import resolve_identities
@@ -132,5 +136,8 @@ def _run_on_cluster(
     root = beam.Pipeline(options=options)
     build(root, job, ReadMessages(slices, distribute=True))
     result = root.run()
+    # https://cloud.google.com/dataflow/docs/guides/templates/using-flex-templates
+    if options.view_as(GoogleCloudOptions).template_location is not None:
+        return {}
     result.wait_until_finish()
     return count_metrics(result)

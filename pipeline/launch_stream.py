@@ -11,17 +11,23 @@ from contextlib import contextmanager
 from types import FrameType
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+)
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline.fhir_client import check_server
+from pipeline.flink_job import FlinkJob
+from pipeline.flink_start import go_on, resolve_flink
 from pipeline.ingest import Ingest, build
 from pipeline.ingest_options import beam_options
 from pipeline.launch import LOCAL, job_of, runner_of
-from pipeline.local_run import count_metrics
 from pipeline.local_stream import LocalStream
 from pipeline.mappings import Mappings
 from pipeline.options import Outputs, UsageError
+from pipeline.prism_stream import PrismStream
 from pipeline.stream_options import KAFKA, PUBSUB, Streaming, resolve_limits
 from pipeline.tail_files import FileTail
 from pipeline.tap import Tap, taps_of
@@ -32,6 +38,8 @@ from transforms.lanes import Direct, Live
 _LOG = logging.getLogger(__name__)
 
 PRISM = "PrismRunner"
+
+_FLINK = ("FlinkRunner", "PortableRunner")
 
 _SUBMITTED = (PipelineState.RUNNING, PipelineState.DONE)
 
@@ -75,11 +83,51 @@ def launch_stream(
             check_server(server)
         job = job_of(flags, mappings, intake, outputs, limits)
         with _stopping() as stop:
+            _LOG.info("following %s; Ctrl-C stops it in good order", messages)
             return LocalStream(job, taps, options, streaming.here, stop.is_set).run()
     read = _reading(messages, flags, runner)
+    on_flink = _on_flink(messages, flags, runner, options)
     job = job_of(flags, mappings, intake, outputs, limits)
-    lanes = Direct() if runner == PRISM else Live(streaming.cluster, time.time)
-    return _run_elsewhere(dataclasses.replace(job, lanes=lanes), read, runner, options)
+    if runner == PRISM:
+        job = dataclasses.replace(job, lanes=Direct())
+        with _stopping() as stop:
+            _LOG.info("following %s; Ctrl-C stops it", messages)
+            return PrismStream(job, lambda: read, options, stop.is_set).run()
+    lanes = Live(streaming.cluster, time.time)
+    job = dataclasses.replace(job, lanes=lanes)
+    result = _handed_in(job, read, options)
+    if on_flink is not None and result is not None:
+        # Beam calls a job running well before the cluster lists it.
+        on_flink.follow(lambda: PipelineState.is_terminal(result.state))
+    _LOG.info("the job runs on %s and goes on there; this command is done", runner)
+    return {}
+
+
+def _on_flink(
+    messages: str,
+    flags: argparse.Namespace,
+    runner: str | None,
+    options: PipelineOptions,
+) -> FlinkJob | None:
+    """Has a job on Flink go on from its newest state, if we are told where that is."""
+    on_flink = resolve_flink(flags, options)
+    if on_flink is None:
+        return None
+    if runner not in _FLINK or not messages.startswith(KAFKA):
+        msg = f"--flink_rest is for topics of Kafka on Flink, not for {runner}"
+        raise UsageError(msg)
+    from pipeline.kafka_group import has_place
+    from pipeline.kafka_settings import kafka_settings
+
+    settings = kafka_settings(messages, flags.kafka_properties, flags.kafka_group)
+    path = go_on(
+        on_flink, options, lambda: has_place(settings), fresh_start=flags.fresh_start
+    )
+    if path is None:
+        _LOG.info("job %s starts without state", on_flink.name)
+    else:
+        _LOG.info("job %s goes on from %s", on_flink.name, path)
+    return on_flink
 
 
 def _taps(messages: str, flags: argparse.Namespace) -> list[Tap]:
@@ -118,18 +166,18 @@ def _reading(
     return ReadKafka(settings, flags.expansion_service)
 
 
-def _run_elsewhere(
-    job: Ingest, read: beam.PTransform, runner: str | None, options: PipelineOptions
-) -> Mapping[str, int]:
+def _handed_in(
+    job: Ingest, read: beam.PTransform, options: PipelineOptions
+) -> PipelineResult | None:
+    """The job, once it runs; None if it was made into a template, to be run later."""
     root = beam.Pipeline(options=options)
     build(root, job, read)
     result = root.run()
-    if runner == PRISM:
-        result.wait_until_finish()
-        return count_metrics(result)
+    # https://cloud.google.com/dataflow/docs/guides/templates/using-flex-templates
+    if options.view_as(GoogleCloudOptions).template_location is not None:
+        return None
     _wait_until_it_runs(result)
-    _LOG.info("the job runs on %s and goes on there; this command is done", runner)
-    return {}
+    return result
 
 
 def _wait_until_it_runs(result: PipelineResult) -> None:

@@ -10,6 +10,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -17,12 +18,11 @@ from apache_beam.pvalue import PCollection
 
 from pipeline.beam_errors import sentence
 from pipeline.fhir_errors import FhirUnavailableError
-from pipeline.ingest import Ingest, build, build_closing
+from pipeline.ingest import Ingest, build
 from pipeline.local_run import Counts, run_here
-from pipeline.settle import settle, slots_to_close
+from pipeline.slot_closer import SlotCloser
 from pipeline.summary import dead_letters
 from pipeline.tap import Tap
-from transforms.instants import HOUR
 from transforms.lanes import Whole
 from transforms.model import MessageBatch
 
@@ -35,9 +35,6 @@ _MOST_BYTES = 32 << 20
 """Of one piece."""
 
 _IDLE_S = 0.1
-
-_LOOK_BACK_DAYS = 2
-"""How far back slots are looked for that have ended; the first look is at all."""
 
 _LONGEST_PAUSE_S = 60.0
 """Between two tries to write to a server that is away."""
@@ -85,7 +82,7 @@ class LocalStream:
         self._flush_seconds = flush_seconds
         self._stopped = stopped
         self._counts = collections.Counter[str]()
-        self._looked_at: int | None = None
+        self._closer = SlotCloser(job)
         self._logged = time.monotonic()
 
     def run(self) -> Counts:
@@ -102,17 +99,23 @@ class LocalStream:
                 watermark = self._watermark()
                 piece = self._gather()
                 if piece:
-                    lanes = Whole(watermark)
-                    job = dataclasses.replace(self._job, lanes=lanes)
-                    self._work(lambda root: build(root, job, ReadBatches(piece)))  # noqa: B023
+                    self._insist(partial(self._run, piece, watermark))
                     for tap in self._taps:
                         tap.commit()
-                self._close_slots()
+                self._insist(self._close_slots)
                 self._tell()
         finally:
             for tap in self._taps:
                 tap.close()
         return self._counts
+
+    def _run(self, piece: Sequence[MessageBatch], watermark: int) -> Counts:
+        job = dataclasses.replace(self._job, lanes=Whole(watermark))
+        read = ReadBatches(piece)
+        return run_here(lambda root: build(root, job, read), self._options)
+
+    def _close_slots(self) -> Counts:
+        return self._closer.close(self._watermark(), self._options)
 
     def _watermark(self) -> int:
         return min(tap.watermark() for tap in self._taps)
@@ -131,12 +134,12 @@ class LocalStream:
                 time.sleep(_IDLE_S)
         return piece
 
-    def _work(self, wire: Callable[[beam.Pipeline], None]) -> None:
-        """Runs a piece; again and again while a server is away."""
+    def _insist(self, work: Callable[[], Counts]) -> None:
+        """Works; again and again while a server is away."""
         pause = 1.0
         while True:
             try:
-                self._counts += run_here(wire, self._options)
+                self._counts += work()
             except FhirUnavailableError as error:
                 if self._stopped():
                     raise
@@ -145,19 +148,6 @@ class LocalStream:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
                 return
-
-    def _close_slots(self) -> None:
-        """Closes the slots whose time has passed, whenever an hour has."""
-        watermark = self._watermark()
-        if not self._job.periods or self._looked_at == watermark // HOUR:
-            return
-        folder = self._job.parquet / "measurement"
-        days = None if self._looked_at is None else _LOOK_BACK_DAYS
-        if keys := slots_to_close(folder, watermark, days):
-            self._work(lambda root: build_closing(root, self._job, keys))
-            for key in keys:
-                settle(folder, key)
-        self._looked_at = watermark // HOUR
 
     def _tell(self) -> None:
         now = time.monotonic()

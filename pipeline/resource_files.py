@@ -35,6 +35,16 @@ def _replace(_known: bytes | None, new: bytes) -> bytes:
     return new
 
 
+class Lines(NamedTuple):
+    """What a file must hold, and what it must not."""
+
+    resources: Mapping[str, bytes]
+    """JSON by id."""
+    removed: tuple[str, ...] = ()
+    """Ids. If nothing is left, the file is empty: whether it was ever otherwise is
+    nothing that files should tell."""
+
+
 def save_resources(
     folder: Folder,
     name: str,
@@ -50,14 +60,31 @@ def save_resources(
         resources: JSON by id.
         merge: what the known and the new version of a resource become; the new one
             replaces the known one unless told otherwise.
-        removed: ids that must not stand in the file. If nothing is left, the file is
-            empty: whether it was ever otherwise is nothing that files should tell.
+        removed: ids that must not stand in the file.
+    """
+    lines = Lines(resources, tuple(removed))
+    return save_newest(folder, name, lambda: lines, merge)
+
+
+def save_newest(
+    folder: Folder,
+    name: str,
+    newest: Callable[[], Lines],
+    merge: Callable[[bytes | None, bytes], bytes] = _replace,
+) -> Saved:
+    """Upserts resources that are asked for when nobody else can write the file.
+
+    Args:
+        folder: root of the resource type.
+        name: the file below it.
+        newest: what to write; called again when another writer was faster.
+        merge: as in `save_resources`.
     """
     saved = Saved()
-    unwanted = tuple(removed)
 
     def change(content: bytes | None) -> bytes | None:
         nonlocal saved
+        resources, unwanted = newest()
         lines = {_id_of(line): line for line in (content or b"").splitlines()}
         gone = tuple(key for key in unwanted if lines.pop(key, None) is not None)
         created: list[str] = []

@@ -23,14 +23,14 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 
 from pipeline.firings import WHOLE, FiringRule
+from pipeline.latency import STORED, Latency
 from pipeline.slot_files import (
-    correlated_file,
-    read_observations,
     read_parquet,
     slot_file,
     state_in,
     write_parquet,
 )
+from pipeline.stored_groups import gather, statuses_of, version_of
 from pipeline.upsert_files import Folder
 from transforms import schema
 from transforms.instants import DAY
@@ -77,10 +77,10 @@ def store(
         return _store_by_date(folder, shard, incoming)
     name = slot_file(slot, shard, ".parquet")
     if not periods:
-        done, _ = _upsert_file(folder, name, incoming)
-        groups = GroupBatch(slot, shard, done.touched, done.starts)
+        done, _, version = _upsert_file(folder, name, incoming)
+        groups = GroupBatch(slot, shard, done.touched, done.starts, (), version)
         return Stored(groups, done.new, done.replaced, done.repeated)
-    done, state = _upsert_file(folder, name, incoming, firing, periods)
+    done, state, version = _upsert_file(folder, name, incoming, firing, periods)
     touched, starts = done.touched, done.starts
     if state.tells_all(firing):
         ids = pa.concat_arrays(
@@ -90,8 +90,8 @@ def store(
             ]
         )
         touched, starts = groups_of([done.table], ids)
-    statuses = _statuses(touched, starts, state, periods)
-    groups = GroupBatch(slot, shard, touched, starts, statuses)
+    statuses = statuses_of(touched, starts, state, periods)
+    groups = GroupBatch(slot, shard, touched, starts, statuses, version)
     return Stored(groups, done.new, done.replaced, done.repeated)
 
 
@@ -101,8 +101,9 @@ def _upsert_file(
     incoming: pa.Table,
     firing: Firing = Firing.WHOLE,
     periods: frozenset[str] = frozenset(),
-) -> tuple[Upserted, SlotState]:
-    done: list[tuple[Upserted, SlotState]] = []
+) -> tuple[Upserted, SlotState, bytes]:
+    """What was done to a file, the state of its slot and the version of its content."""
+    done: list[tuple[Upserted, SlotState, bytes]] = []
 
     def change(content: bytes | None) -> bytes | None:
         table = schema.MEASUREMENT.empty_table()
@@ -112,11 +113,12 @@ def _upsert_file(
             before = state_in(folder, name, content) if periods else SlotState()
         upserted = upsert(table, incoming)
         state = before.after(firing, _changed(upserted, table, periods))
-        done.append((upserted, state))
         is_same = not upserted.new and not upserted.replaced and state == before
-        if is_same or not upserted.table.num_rows:
-            return None
-        return write_parquet(upserted.table, state.to_note())
+        new = None
+        if not is_same and upserted.table.num_rows:
+            new = write_parquet(upserted.table, state.to_note())
+        done.append((upserted, state, version_of(new or content)))
+        return new
 
     folder.update(name, change)
     return done[-1]
@@ -139,25 +141,6 @@ def _of_periods(table: pa.Table, periods: frozenset[str]) -> pa.Array:
     return pc.unique(table["observation_id"].filter(wanted))
 
 
-def _statuses(
-    touched: pa.Table,
-    starts: tuple[int, ...],
-    state: SlotState,
-    periods: frozenset[str],
-) -> tuple[str, ...]:
-    if state == SlotState():
-        return ()
-    first = touched.select(["observation_id", "type"]).take(
-        pa.array(starts, pa.int64())
-    )
-    return tuple(
-        state.status_of(resource_id) if type_name.lower() in periods else "final"
-        for resource_id, type_name in zip(
-            first["observation_id"].to_pylist(), first["type"].to_pylist(), strict=True
-        )
-    )
-
-
 def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
     """Upserts correlated readings, each date on its own: any order converges.
 
@@ -169,17 +152,11 @@ def _store_by_date(folder: Folder, shard: int, incoming: pa.Table) -> Stored:
     for day in np.unique(days):
         name = slot_file(CORRELATED, shard, ".parquet", int(day) * DAY)
         part = incoming.filter(pa.array(days == day))
-        upserted[name], _ = _upsert_file(folder, name, part)
+        upserted[name], _, _ = _upsert_file(folder, name, part)
     ids = pc.unique(incoming["observation_id"])
-    tables = [done.table for done in upserted.values()]
-    for name, file in folder.open_each(correlated_file(shard, ".parquet")):
-        if name in upserted:
-            continue
-        found = read_observations(folder, name, file, ids, schema.MEASUREMENT)
-        if found is not None:
-            tables.append(found)
+    known = {name: done.table for name, done in upserted.items()}
     return Stored(
-        GroupBatch(CORRELATED, shard, *groups_of(tables, ids)),
+        gather(folder, shard, ids, known),
         sum(done.new for done in upserted.values()),
         sum(done.replaced for done in upserted.values()),
         sum(done.repeated for done in upserted.values()),
@@ -194,6 +171,7 @@ class _UpsertSlots(beam.DoFn):
         self._periods = periods
         self._rule = rule
         self._late = Metrics.counter(STAGE, "LateReading")
+        self._latency = Latency(STORED)
         self._new = Metrics.counter(STAGE, "ReadingStored")
         self._replaced = Metrics.counter(STAGE, "ReadingReplaced")
         self._repeated = Metrics.counter(STAGE, "ReadingRepeated")
@@ -227,8 +205,19 @@ class _UpsertSlots(beam.DoFn):
         self._repeated.inc(stored.repeated)
         if firing is Firing.LATE:
             self._late.inc(incoming.num_rows)
-        if stored.groups.starts:
+        if not stored.groups.starts:
+            return
+        if firing is Firing.WHOLE:
             yield stored.groups
+            return
+        arrived = tuple(_ingested(incoming))
+        self._latency.note(arrived)
+        yield stored.groups._replace(arrived=arrived)
+
+
+def _ingested(readings: pa.Table) -> list[int]:
+    times = readings["ingested_at"].cast(pa.int64()).unique()
+    return [time for time in times.to_pylist() if time is not None]
 
 
 _CLOSING = (Firing.ON_TIME, Firing.LATE)

@@ -8,7 +8,7 @@ from transforms.instants import DAY, HOUR
 
 KAFKA, PUBSUB = "kafka://", "pubsub://"
 
-_LOCAL_FLUSH_S, _CLUSTER_FLUSH_S = 2.0, 30.0
+_LOCAL_FLUSH_S, _CLUSTER_FLUSH_S = 2.0, 30
 
 _MAX_AGE_DAYS, _MAX_AHEAD_HOURS = 365.0, 24.0
 
@@ -20,7 +20,7 @@ def add_stream_flags(parser: argparse._ActionsContainer) -> None:
         type=float,
         metavar="S",
         help="how often what has arrived is written: early, while its hour lasts, and"
-        f" late, after it (default {_CLUSTER_FLUSH_S:.0f}; on this machine"
+        f" late, after it (default {_CLUSTER_FLUSH_S}; on this machine"
         f" {_LOCAL_FLUSH_S:.0f})",
     )
     parser.add_argument(
@@ -73,9 +73,10 @@ class Streaming:
         return _LOCAL_FLUSH_S if self.flush_seconds is None else self.flush_seconds
 
     @property
-    def cluster(self) -> float:
-        """Seconds, on a cluster."""
-        return _CLUSTER_FLUSH_S if self.flush_seconds is None else self.flush_seconds
+    def cluster(self) -> int:
+        """Whole seconds, on a cluster: Beam's triggers know no others."""
+        given = self.flush_seconds
+        return _CLUSTER_FLUSH_S if given is None else max(1, round(given))
 
 
 def resolve_streaming(

@@ -16,6 +16,7 @@ _ROWS = (
     ("  stored", "ReadingStored"),
     ("  in place of older ones", "ReadingReplaced"),
     ("  repeated or older", "ReadingRepeated"),
+    ("  after the end of their hour", "LateReading"),
 )
 
 _IN_FILES = (
@@ -47,6 +48,7 @@ _PUSHED = (
 )
 
 _RARE = {
+    "LateReading",
     "ObservationRemoved",
     "ServerObservationUnchanged",
     "ServerObservationRemoved",

@@ -1,7 +1,8 @@
 """WriteFhir: Observations, Patients and Devices into a folder of NDJSON files.
 
 Files are upserted by resource id: writing a batch again changes nothing. At least once
-and idempotent is all that is asked of the runner. An Observation that moves to the date
+and idempotent is all that is asked of the runner; what comes too late is not written
+(see `truth`). An Observation that moves to the date
 of an earlier reading is written there first, then removed where it was: in between a
 reader may see it twice, never not at all.
 """
@@ -13,8 +14,10 @@ import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 
-from pipeline.resource_files import Saved, save_resources
+from pipeline.latency import WRITTEN, Latency
+from pipeline.resource_files import Lines, Saved, save_newest, save_resources
 from pipeline.slot_files import slot_file
+from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
 from transforms.group import shard_of
 from transforms.model import ObservationBatch
@@ -33,10 +36,17 @@ class _Place(NamedTuple):
     """Whether it was counted as created, and may turn out to come from elsewhere."""
 
 
+def _lines(batch: ObservationBatch) -> Lines:
+    resources = dict(zip(batch.ids, batch.resources, strict=True))
+    return Lines(resources, batch.removed)
+
+
 class _SaveBatch(beam.DoFn):
-    def __init__(self, folder: Folder, shards: int) -> None:
+    def __init__(self, folder: Folder, shards: int, truth: Truth | None) -> None:
         self._folder = folder
         self._shards = shards
+        self._truth = truth
+        self._latency = Latency(WRITTEN)
         self._counters = {
             (resource, outcome): Metrics.counter(STAGE, f"{resource}{outcome.title()}")
             for resource in RESOURCES
@@ -51,23 +61,24 @@ class _SaveBatch(beam.DoFn):
         # Many batches name the same patients and devices: one write a bundle will do.
         for key, shell in batch.shells.items():
             self._shells[key] = merge_shells(self._shells.get(key), shell)
-        saved = save_resources(
+        saved = save_newest(
             self._folder / "Observation",
             slot_file(batch.slot, batch.shard, ".ndjson", batch.date),
-            dict(zip(batch.ids, batch.resources, strict=True)),
-            removed=batch.removed,
+            lambda: _lines(batch if self._truth is None else self._truth.newest(batch)),
         )
         if batch.date is not None:
-            saved = self._after_moves(batch, batch.date, saved)
+            saved = self._after_moves(batch.date, saved)
         self._count("Observation", saved)
+        self._latency.note(batch.arrived)
 
-    def _after_moves(self, batch: ObservationBatch, date: int, saved: Saved) -> Saved:
+    def _after_moves(self, date: int, saved: Saved) -> Saved:
         """The outcome, where what was removed stands on an earlier date now.
 
         The batch of that date came before, in this bundle: what was counted as created
         there was updated.
         """
-        self._placed |= dict.fromkeys(batch.ids, _Place(date, is_new=False))
+        known = (*saved.updated, *saved.unchanged)
+        self._placed |= dict.fromkeys(known, _Place(date, is_new=False))
         self._placed |= dict.fromkeys(saved.created, _Place(date, is_new=True))
         gone = []
         for key in saved.removed:
@@ -103,11 +114,14 @@ class WriteFhir(beam.PTransform):
     Args:
         folder: root of the FHIR files.
         shards: number of shards of the store.
+        truth: what the Observations were made of; None if nobody else writes.
     """
 
     folder: Folder
     shards: int
+    truth: Truth | None = None
 
     def expand(self, observations: PCollection[ObservationBatch]) -> PCollection[None]:
         """Wires the stage."""
-        return observations | beam.ParDo(_SaveBatch(self.folder, self.shards))
+        save = _SaveBatch(self.folder, self.shards, self.truth)
+        return observations | beam.ParDo(save)

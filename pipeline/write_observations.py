@@ -1,11 +1,12 @@
 """WriteObservations: the observation table, one row per value or component.
 
 A batch replaces all rows of its Observations, and removes those that it says are gone;
-the file is written whole. A repeated batch changes nothing.
+the file is written whole. A repeated batch changes nothing, and one that comes too late
+is not written (see `truth`).
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 import pyarrow as pa
@@ -14,6 +15,7 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection
 
 from pipeline.slot_files import read_parquet, slot_file, write_parquet
+from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
 from transforms import schema
 from transforms.model import ObservationBatch
@@ -62,8 +64,14 @@ def write_rows(
     A file of which nothing is left has no rows: whether it ever had any is nothing that
     files should tell.
     """
+    _write_newest(folder, name, lambda: (rows, removed))
 
+
+def _write_newest(
+    folder: Folder, name: str, newest: Callable[[], tuple[pa.Table, Sequence[str]]]
+) -> None:
     def change(content: bytes | None) -> bytes:
+        rows, removed = newest()
         stored = (
             schema.OBSERVATION.empty_table()
             if content is None
@@ -75,14 +83,19 @@ def write_rows(
 
 
 class _WriteRows(beam.DoFn):
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, truth: Truth | None) -> None:
         self._folder = folder
+        self._truth = truth
         self._files = Metrics.counter(STAGE, "FileWritten")
 
     def process(self, batch: ObservationBatch) -> None:
         name = slot_file(batch.slot, batch.shard, ".parquet", batch.date)
-        write_rows(self._folder, name, batch.rows, batch.removed)
+        _write_newest(self._folder, name, lambda: self._newest(batch))
         self._files.inc()
+
+    def _newest(self, batch: ObservationBatch) -> tuple[pa.Table, Sequence[str]]:
+        newest = batch if self._truth is None else self._truth.newest(batch)
+        return newest.rows, newest.removed
 
 
 @dataclasses.dataclass
@@ -91,10 +104,12 @@ class WriteObservations(beam.PTransform):
 
     Args:
         folder: root of the observation table.
+        truth: what the Observations were made of; None if nobody else writes.
     """
 
     folder: Folder
+    truth: Truth | None = None
 
     def expand(self, observations: PCollection[ObservationBatch]) -> PCollection[None]:
         """Wires the stage."""
-        return observations | beam.ParDo(_WriteRows(self.folder))
+        return observations | beam.ParDo(_WriteRows(self.folder, self.truth))

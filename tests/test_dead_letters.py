@@ -21,6 +21,7 @@ from transforms.dead_letters import (
 from transforms.device_mapping import DeviceMapping
 from transforms.errors import IncompatibleDataError, RecordError
 from transforms.fhir_mapping import FhirMapping
+from transforms.group import Limits
 from transforms.identify import identify
 from transforms.identity import MessageIdentities
 from transforms.instants import iso_instant, parse_instant
@@ -289,6 +290,13 @@ SECRET_MEASUREMENT = MEASUREMENT._replace(
 DEEP = f'{"[" * 2000}"{MARKER}"{"]" * 2000}'
 
 
+def implausible(measurement):
+    ancient = measurement._replace(occurred_at=0, ingested_at=2)
+    with pytest.raises(RecordError) as caught:
+        Limits(older=1).check(ancient)
+    return [measurement_letter("Group", caught.value, ancient, "v1")]
+
+
 def resource(kind, name, **rest):
     """A resource on a server that has the marker as its identifier."""
     identifier = [{"value": MARKER}]
@@ -418,6 +426,7 @@ FAILURES = [
         "CorrelationIdNotDefinedException",
         lambda: admitted("String", SECRET_MEASUREMENT._replace(correlation=" "), -1),
     ),
+    ("ImplausibleTimestamp", lambda: implausible(SECRET_MEASUREMENT)),
     (
         "TooMuchWork",
         lambda: normalized(

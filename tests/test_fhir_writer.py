@@ -1,5 +1,6 @@
 """Observations and whom they refer to, onto a FHIR server."""
 
+import dataclasses
 import json
 
 import orjson
@@ -102,6 +103,17 @@ def test_what_one_writer_knows_the_others_of_the_process_know(stub):
     assert counts_of(writer(stub).write([outgoing("a")], SHELLS)) == {
         "ServerObservationKnown": 1
     }
+
+
+def test_what_others_may_have_overwritten_is_sent_again(stub):
+    """A correction of a correction brings back what we wrote; they wrote between."""
+    one = writer(stub)
+    first = outgoing("a")
+    one.write([dataclasses.replace(first, version=b"1")], SHELLS)
+    stub.store.put_by_hand(observation("a", 73))
+    written = one.write([dataclasses.replace(first, version=b"3")], SHELLS)
+    assert counts_of(written)["ServerObservationUpdated"] == 1
+    assert stub.store.everything("Observation")["a"] == observation("a")
 
 
 def test_what_failed_is_not_known(stub):

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.test_stream import TestStream
 from apache_beam.testing.util import assert_that, equal_to
-from apache_beam.transforms.window import TimestampedValue
+from apache_beam.transforms.window import GlobalWindows, TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import PaneInfoTiming
 from walks import HEART_RATE, PULSES, fhir_template
@@ -112,7 +112,9 @@ def panes(stream, now=EIGHT, limits=Limits()):  # noqa: B008 - a constant
         MAPPING, 4, "v", Live(30, lambda: now / 1e6), limits
     )
     seen = tuple(
-        readings | f"See{name}" >> beam.ParDo(_Pane(name))
+        readings
+        | f"See{name}" >> beam.ParDo(_Pane(name))
+        | f"OutOf{name}" >> beam.WindowInto(GlobalWindows())
         for name, readings in grouped.lanes.items()
     )
     return seen | "All" >> beam.Flatten(), grouped.dead_letters

@@ -30,7 +30,7 @@ def test_topics_are_streams_and_files_if_asked(messages, more, streaming):
 
 
 @pytest.mark.parametrize(
-    ("given", "here", "cluster"), [(None, 2, 30), (5, 5, 5), (0.5, 0.5, 0.5)]
+    ("given", "here", "cluster"), [(None, 2, 30), (5, 5, 5), (0.5, 0.5, 1)]
 )
 def test_a_laptop_need_not_wait_as_long_as_a_cluster(given, here, cluster):
     streaming = Streaming(given)

@@ -125,11 +125,11 @@ class Live:
     """Readings of unbounded input, handed on every so often, however late.
 
     Args:
-        flush_seconds: how often.
+        flush_seconds: how often; Beam's triggers count whole seconds.
         clock: seconds since 1970, as `time.time`.
     """
 
-    flush_seconds: float
+    flush_seconds: int
     clock: Callable[[], float]
 
     def group(self, readings: PCollection[SlotReadings]) -> ByLane:

@@ -151,6 +151,8 @@ class Observer:
             date,
             tuple(withdrawn),
             groups if self._keep_groups else None,
+            groups.version,
+            groups.arrived,
         )
         return batch, letters
 
@@ -205,7 +207,9 @@ class Observer:
 
 def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
     rows = schema.OBSERVATION.empty_table()
-    return ObservationBatch(groups.slot, groups.shard, [], [], rows, {}, (), date)
+    return ObservationBatch(
+        groups.slot, groups.shard, [], [], rows, {}, (), date, version=groups.version
+    )
 
 
 def _table(rows: list[ValueRow]) -> pa.Table:
