@@ -153,7 +153,7 @@ def test_a_server_that_is_away_for_a_while_stops_nothing(
     assert [
         record.getMessage()
         for record in caplog.records
-        if record.name == "pipeline.local_stream"
+        if record.name == "pipeline.local_stream" and record.levelname == "WARNING"
     ] == [
         f"{stub.base} gives no proper answer (status 503), tried once: nothing is lost,"
         " try again when it does; trying again in 1 s"
