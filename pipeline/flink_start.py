@@ -13,9 +13,14 @@ from pipeline.options import UsageError
 from pipeline.upsert_files import Folder
 
 _LASTING = (
+    # A job that is cancelled or fails leaves its state.
     "externalized_checkpoints_enabled",
     "retain_externalized_checkpoints_on_cancellation",
+    # Else a checkpoint holds what a stage was about to hand on, by the number of the
+    # output, and a job that is submitted anew may number its outputs otherwise.
+    "finish_bundle_before_checkpointing",
 )
+"""What makes a state one that another submission can go on from."""
 
 
 def resolve_flink(
@@ -46,7 +51,7 @@ def resolve_flink(
         msg = "--flink_rest: give --checkpointing_interval=MS, or nothing can be kept"
         raise UsageError(msg)
     for each in _LASTING:
-        setattr(flink, each, True)  # a job that is cancelled or fails leaves its state
+        setattr(flink, each, True)
     try:
         return FlinkJob(FlinkRest(flags.flink_rest), name, Folder(flags.flink_state))
     except FlinkRefusedError as error:

@@ -53,7 +53,7 @@ def test_without_an_address_nobody_looks_for_state():
     assert resolve_flink(flags_of(), beam_options(BEAM)) is None
 
 
-def test_the_last_checkpoint_of_a_job_is_kept_whatever_ends_it():
+def test_every_checkpoint_is_one_that_another_submission_can_go_on_from():
     options = beam_options(BEAM)
     job = resolve_flink(flags_of(*ENOUGH), options)
 
@@ -61,6 +61,7 @@ def test_the_last_checkpoint_of_a_job_is_kept_whatever_ends_it():
     flink = options.view_as(FlinkJobOptions)
     assert flink.externalized_checkpoints_enabled
     assert flink.retain_externalized_checkpoints_on_cancellation
+    assert flink.finish_bundle_before_checkpointing
 
 
 @pytest.fixture

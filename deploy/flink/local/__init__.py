@@ -1,0 +1,1 @@
+"""A real Flink cluster on one machine, without containers: see README.md."""

@@ -1,0 +1,259 @@
+"""Kafka to a FHIR server and Parquet on a real Flink cluster, while its parts die."""
+
+import dataclasses
+import json
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from datetime import date, datetime, timezone
+
+import pytest
+import requests
+from confluent_kafka import Consumer, TopicPartition
+from fhir_server import FhirStub
+from flink_cluster import FlinkCluster
+from kafka_broker import KafkaBroker
+from runs import FLEET, ROOT, letters, run, table, write_lines
+
+from benchmarks.fleet import DAY_START, generate
+from pipeline import flink_stop, kafka_group
+from pipeline.kafka_group import has_place
+from pipeline.kafka_settings import kafka_settings
+from pipeline.options import UsageError
+from transforms import exact_json
+
+PARTITIONS = 4
+
+TOPIC = "readings"
+
+SINCE = datetime.now(timezone.utc).date() - DAY_START.date()
+
+
+def today(line):
+    """Half of the patients live today: their hours are still open."""
+    if not re.search(rb'patient-\d*[02468]"', line):
+        return line
+
+    def later(found):
+        return str(date.fromisoformat(found[0].decode()) + SINCE).encode()
+
+    return re.sub(rb"2026-0[23]-\d\d", later, line)
+
+
+MESSAGES = [today(line.rstrip(b"\n")) for line in generate(6_000, seed=11)]
+
+
+@pytest.fixture(scope="module")
+def broker(java, tmp_path_factory):
+    with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
+        broker.create(TOPIC, PARTITIONS)
+        yield broker
+
+
+@pytest.fixture(scope="module")
+def flink(java, tmp_path_factory):
+    with FlinkCluster(tmp_path_factory.mktemp("flink")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def server():
+    stub = FhirStub()
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """What a run over files leaves."""
+    messages = write_lines(tmp_path / "messages.ndjson", MESSAGES)
+    stub = FhirStub()
+    out = tmp_path / "whole"
+    assert run(messages, out, f"--fhir={stub.base}", mapping=FLEET) == 1
+    yield everything(out, stub)
+    stub.close()
+
+
+def everything(out, stub):
+    """All but where a message stood, and statuses: they tell when something came."""
+    on_server = {
+        kind: json.loads(exact_json.dumps(stub.store.everything(kind)))
+        for kind in ("Patient", "Device", "Observation")
+    }
+    for observation in on_server["Observation"].values():
+        del observation["status"]
+    dead = [
+        {name: value for name, value in letter.items() if name not in PLACE}
+        for letter in letters(out)
+    ]
+    return {
+        **on_server,
+        "measurement": table(out, "measurement").drop_columns(["source"]).to_pylist(),
+        "observation": table(out, "observation").drop_columns(["status"]).to_pylist(),
+        "dead letters": sorted(dead, key=lambda letter: letter["payload"]),
+    }
+
+
+PLACE = ("id", "source", "attributes", "enqueued_at", "first_seen", "last_seen")
+
+
+class Stream:
+    """The job, as whoever operates it sees it."""
+
+    def __init__(self, broker, flink, server, out):
+        self.broker, self.flink = broker, flink
+        self.server, self.out = server, out
+
+    def submit(self, *more):
+        """Runs the command; returns its exit status and what it says."""
+        command = (
+            *(sys.executable, "-m", "pipeline", "run", str(FLEET)),
+            f"--messages=kafka://{self.broker.servers}/{TOPIC}",
+            *(f"--out={self.out}", f"--fhir={self.server.base}"),
+            *("--flush_seconds=1", "--job_name=live", *self.flink.options),
+            "--checkpointing_interval=2000",
+        )
+        done = subprocess.run(
+            [*command, *more], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stderr
+
+    def start(self):
+        """Hands the job in; returns the state that it went on from once it works."""
+        status, said = self.submit()
+        assert status == 0, said
+        self.wait_for_checkpoint(after=0)
+        return self.checkpoints().restored_from
+
+    def job(self):
+        return self.flink.rest.job("live")
+
+    def checkpoints(self):
+        return self.flink.rest.checkpoints(self.job().id)
+
+    def wait_for_checkpoint(self, after=None):
+        """Until one is complete: then all tasks, and all their workers, work."""
+        before = self.newest() if after is None else after
+        wait(lambda: self.newest() > before, "no checkpoint completes")
+
+    def newest(self):
+        completed = self.checkpoints().completed
+        return completed[0].id if completed else 0
+
+    def feed(self, messages, seconds):
+        """Sends messages, in any order of partitions, over some time."""
+        chance = random.Random(len(messages))
+        for part in parts(messages, 100):
+            self.broker.send(
+                TOPIC,
+                [
+                    {"value": message, "partition": chance.randrange(PARTITIONS)}
+                    for message in part
+                ],
+            )
+            time.sleep(seconds * len(part) / len(messages))
+
+    def feeding(self, messages, seconds):
+        thread = threading.Thread(target=self.feed, args=(messages, seconds))
+        thread.start()
+        return thread
+
+
+def parts(messages, size):
+    return [messages[at : at + size] for at in range(0, len(messages), size)]
+
+
+def wait(reached, problem, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, problem
+        time.sleep(1)
+
+
+@pytest.fixture
+def stream(broker, flink, server, tmp_path):
+    return Stream(broker, flink, server, tmp_path / "out")
+
+
+def test_a_group_has_a_place_once_it_has_committed_one(broker, monkeypatch):
+    broker.create("places", 2)
+    settings = kafka_settings(f"kafka://{broker.servers}/places", None, "reader")
+    assert not has_place(settings)
+    consumer = Consumer({"bootstrap.servers": broker.servers, "group.id": "reader"})
+    consumer.commit(offsets=[TopicPartition("places", 1, 0)], asynchronous=False)
+    consumer.close()
+    assert has_place(settings)
+    assert not has_place(dataclasses.replace(settings, group="other"))
+    monkeypatch.setattr(kafka_group, "_WAIT_S", 0.5)
+    with pytest.raises(UsageError) as refused:
+        has_place(dataclasses.replace(settings, servers="127.0.0.1:9"))
+    assert str(refused.value) == (
+        "kafka://127.0.0.1:9 does not say whether the group reader has been read from"
+        " (_TRANSPORT): a first start without an answer takes --fresh_start"
+    )
+
+
+def test_nothing_is_lost_or_doubled_whatever_dies(
+    stream, whole, flink, tmp_path, capsys
+):
+    first, second, third = MESSAGES[:3_000], MESSAGES[3_000:4_500], MESSAGES[4_500:]
+
+    assert stream.start() is None
+    feeding = stream.feeding(first, seconds=25)
+    time.sleep(5)
+    flink.restart("taskmanager-1")
+    stream.wait_for_checkpoint()
+    flink.cluster.kill("python-workers")
+    stream.wait_for_checkpoint()
+    feeding.join()
+    # Stopped while readings are under way, and resumed after more have come.
+    assert flink_stop.main([f"--flink_rest={flink.address}", "--job_name=live"]) == 0
+    stopped = capsys.readouterr().out.strip()
+    stream.feed(second, seconds=0)
+    assert stream.start() == stopped
+    flink.cluster.kill("jobmanager")
+    stream.feed(third, seconds=0)
+    flink.cluster.start("jobmanager")
+    wait(lambda: ready(flink), "the JobManager does not come back")
+    assert "/chk-" in stream.start()
+    wait(lambda: everything(stream.out, stream.server) == whole, "readings are missing")
+    assert {"Normalize_DeviceEvent", "Store_ReadingStored"} <= counters(flink)
+    refuses_what_would_lose_readings(stream, flink, tmp_path)
+    assert everything(stream.out, stream.server) == whole
+
+
+def ready(flink):
+    try:
+        return flink.rest.cluster().task_managers == 2
+    except OSError:
+        return False
+
+
+def scrape(port):
+    return requests.get(f"http://localhost:{port}/metrics", timeout=10).text
+
+
+def counters(flink):
+    """The names of our counters, as Prometheus sees them."""
+    ports = flink.cluster.settings.ports
+    metrics = "".join(
+        scrape(ports[f"metrics-{part}"]) for part in flink.cluster.settings.parts[1:3]
+    )
+    found = re.findall(
+        r'^flink_taskmanager_job_task_operator_(\w+)\{.*job_name="live"', metrics, re.M
+    )
+    return set(found)
+
+
+def refuses_what_would_lose_readings(stream, flink, tmp_path):
+    status, said = stream.submit()
+    assert status == 2
+    assert "Flink has a job live that is RUNNING: stop it first" in said
+    flink.rest.cancel(stream.job().id)
+    flink.state.rename(tmp_path / "elsewhere")
+    status, said = stream.submit()
+    assert status == 2
+    assert "the consumer group of job live has been read from, but" in said
