@@ -20,6 +20,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline.fhir_client import check_server
 from pipeline.flink_job import FlinkJob
+from pipeline.flink_options import FlinkJobOptions
 from pipeline.flink_start import go_on, resolve_flink
 from pipeline.ingest import Ingest, build
 from pipeline.ingest_options import beam_options
@@ -86,6 +87,9 @@ def launch_stream(
             _LOG.info("following %s; Ctrl-C stops it in good order", messages)
             return LocalStream(job, taps, options, streaming.here, stop.is_set).run()
     read = _reading(messages, flags, runner)
+    if runner in _FLINK:
+        # Else checkpoints hold what was about to be handed on, by number of its output.
+        options.view_as(FlinkJobOptions).finish_bundle_before_checkpointing = True
     on_flink = _on_flink(messages, flags, runner, options)
     job = job_of(flags, mappings, intake, outputs, limits)
     if runner == PRISM:
