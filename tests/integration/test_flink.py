@@ -166,7 +166,7 @@ def parts(messages, size):
     return [messages[at : at + size] for at in range(0, len(messages), size)]
 
 
-def wait(reached, problem, seconds=120):
+def wait(reached, problem, seconds=300):
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline, problem

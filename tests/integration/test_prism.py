@@ -15,6 +15,7 @@ from prism import prism
 from runs import FLEET, ROOT
 from test_lanes import EIGHT, EIGHT_OCLOCK, Stream, batch, panes, pulse
 from test_local_streams import (
+    LONGEST,
     MESSAGES,
     PARTITIONS,
     everything,
@@ -147,7 +148,7 @@ class Command:
         return self._errors.read_text()
 
     def wait_for(self, count):
-        ends = time.monotonic() + 120
+        ends = time.monotonic() + LONGEST
         while sum(1 for _ in (self._out / "measurement").rglob("*.parquet")) < count:
             assert self.process.poll() is None, self.said
             assert time.monotonic() < ends, "nothing more is written"
@@ -166,7 +167,7 @@ class Command:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(LONGEST)
         assert self.process.returncode in (0, 1), self.said
 
 
