@@ -335,11 +335,12 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
         from pipeline.launch_stream import launch_stream
 
         messages = _messages(inputs)
-        counts = launch_stream(
+        known = launch_stream(
             flags, beam_flags, mappings, intake, outputs, messages, streaming
         )
-        if not counts:
+        if known is None:
             return CLEAN
+        counts = known
     else:
         from pipeline.launch import launch
 

@@ -56,7 +56,7 @@ def launch_stream(
     outputs: Outputs,
     messages: str,
     streaming: Streaming,
-) -> Mapping[str, int]:
+) -> Mapping[str, int] | None:
     """Runs the chain over unbounded input, until it is told to stop.
 
     Args:
@@ -69,7 +69,8 @@ def launch_stream(
         streaming: how what arrives is handed on.
 
     Returns:
-        The counts until it was stopped, by metric name; none if it goes on elsewhere.
+        The counts until it was stopped, by metric name; None if it goes on elsewhere,
+        or what it counted is not known.
 
     Raises:
         UsageError: an option is unknown, or an input or output cannot be reached.
@@ -104,7 +105,7 @@ def launch_stream(
         # Beam calls a job running well before the cluster lists it.
         on_flink.follow(lambda: PipelineState.is_terminal(result.state))
     _LOG.info("the job runs on %s and goes on there; this command is done", runner)
-    return {}
+    return None
 
 
 def _on_flink(

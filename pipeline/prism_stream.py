@@ -59,8 +59,8 @@ class _Waiting:
         return not self._thread.is_alive()
 
 
-def _ended(result: PipelineResult) -> Counts:
-    """The counts of a job, which is over then; none if Prism is gone already.
+def _ended(result: PipelineResult) -> Counts | None:
+    """The counts of a job, which is over then; None if Prism is gone already.
 
     A Ctrl-C in a terminal goes to Prism as well.
     """
@@ -69,7 +69,7 @@ def _ended(result: PipelineResult) -> Counts:
         result.cancel()
     except (ValueError, RuntimeError, grpc.RpcError):
         _LOG.warning("Prism ended first: what it counted is not known")
-        return Counts()
+        return None
     return counts
 
 
@@ -98,11 +98,11 @@ class PrismStream:
         self._stopped = stopped
         self._closer = SlotCloser(job)
 
-    def run(self) -> Counts:
+    def run(self) -> Counts | None:
         """Works until it is told to stop.
 
         Returns:
-            The counts since Prism was started last.
+            The counts since Prism was started last; None if they are not known.
         """
         pause = 1.0
         while True:

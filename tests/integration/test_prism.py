@@ -154,6 +154,13 @@ class Command:
             assert time.monotonic() < ends, "nothing more is written"
             time.sleep(0.02)
 
+    def wait_to_say(self, text):
+        ends = time.monotonic() + LONGEST
+        while text not in self.said:
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < ends, self.said
+            time.sleep(0.1)
+
     def kill(self, *, prism_only=False):
         """Kills the runner, or all."""
         if not prism_only:
@@ -181,11 +188,11 @@ def test_a_prism_that_dies_is_started_again_and_nothing_is_lost(
     command = Command(broker, topic, out, program)
     command.wait_for(3)
     command.kill(prism_only=True)
+    command.wait_to_say("Prism has died; it is started again in 1 s\n")
     command.wait_for(40)
     command.kill()
     command.start()
     feed(broker, topic, MESSAGES[half:])
     wait_until_committed(broker, topic)
     command.stop()
-    assert "Prism has died; it is started again in 1 s\n" in command.said
     assert everything(out) == everything(whole)
