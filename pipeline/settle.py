@@ -14,23 +14,23 @@ from pipeline.slot_files import (
 )
 from pipeline.upsert_files import Folder
 from transforms import schema
-from transforms.instants import DAY, iso_date
+from transforms.instants import iso_date
 from transforms.lanes import SlotKey
 from transforms.model import Slot
 from transforms.slot_state import Phase, SlotState
 
 
 def slots_to_close(
-    folder: Folder, watermark: int, days: int | None = None
+    folder: Folder, watermark: int, since: int | None = None
 ) -> list[SlotKey]:
     """Slots that have ended, but whose Observations may not have been told.
 
     Args:
         folder: root of the measurement table.
         watermark: microseconds: what ends later is still open.
-        days: how far back to look; None: everywhere.
+        since: microseconds: those on earlier UTC dates are not looked at; None: all.
     """
-    first = "" if days is None else f"date={iso_date(watermark - days * DAY)}"
+    first = "" if since is None else f"date={iso_date(since)}"
     return [
         (shard, slot.start, slot.minutes)
         for name, _ in folder.files(".parquet")

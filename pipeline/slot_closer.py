@@ -5,10 +5,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipeline.ingest import Ingest, build_closing
 from pipeline.local_run import Counts, run_here
 from pipeline.settle import settle, slots_to_close
-from transforms.instants import HOUR
+from transforms.instants import DAY, FIRST_INSTANT, HOUR
 
-_LOOK_BACK_DAYS = 2
-"""How far back slots are looked for that have ended; the first look is at all."""
+_OVERLAP = 2 * DAY
+"""By how much a look reaches back beyond the last one; the first is at all slots."""
 
 
 class SlotCloser:
@@ -26,7 +26,8 @@ class SlotCloser:
         """Closes what has passed and tells its Observations, here.
 
         Args:
-            watermark: microseconds: what ends later is still open.
+            watermark: microseconds: what ends later is still open. One before all
+                times that can be says that none is known yet.
             options: of the runner.
 
         Returns:
@@ -36,15 +37,19 @@ class SlotCloser:
             FhirServerError: a server could not be told; the next call tries again.
         """
         counts = Counts()
-        if not self._job.periods or self._looked_at == watermark // HOUR:
+        if not self._job.periods or watermark < FIRST_INSTANT:
+            return counts
+        last = self._looked_at
+        if last is not None and watermark // HOUR == last // HOUR:
             return counts
         folder = self._job.parquet / "measurement"
-        days = None if self._looked_at is None else _LOOK_BACK_DAYS
-        if keys := slots_to_close(folder, watermark, days):
+        # From where we looked last: a watermark may jump over days at once.
+        since = None if last is None else last - _OVERLAP
+        if keys := slots_to_close(folder, watermark, since):
             counts += run_here(
                 lambda root: build_closing(root, self._job, keys), options
             )
             for key in keys:
                 settle(folder, key)
-        self._looked_at = watermark // HOUR
+        self._looked_at = watermark
         return counts

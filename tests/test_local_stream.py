@@ -213,6 +213,17 @@ def test_what_comes_after_its_hour_amends_it(stream, hours, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("first", [-(10**18), EIGHT], ids=["unknown", "behind"])
+def test_a_watermark_that_jumps_leaves_no_hour_open(stream, hours, tmp_path, first):
+    """As after days without us: it starts where we were, or unknown, and is now now."""
+    stream(Log([pulse(0)]), mapping=hours)
+    later = EIGHT + 24 * 90 * HOUR
+    messages = [pulse(5), pulse(6)]
+    tap = Log(messages, lambda place: later if place == 2 else first, most=1)
+    stream(tap, mapping=hours)
+    assert statuses(tmp_path / "out") == [("08:00", "final")]
+
+
 def test_hours_that_passed_while_nothing_ran_are_closed_at_the_start(
     stream, hours, tmp_path
 ):

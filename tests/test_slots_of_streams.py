@@ -161,8 +161,8 @@ def test_slots_are_closed_by_whoever_looks_if_no_runner_did(eight, firings, phas
     found = [] if phase is Phase.CLOSED else [(0, EIGHT, 60)]
     assert slots_to_close(eight.folder, EIGHT + HOUR - 1) == []
     assert slots_to_close(eight.folder, EIGHT + HOUR) == found
-    assert slots_to_close(eight.folder, EIGHT + HOUR, days=1) == found
-    assert slots_to_close(eight.folder, EIGHT + 3 * DAY, days=1) == []
+    assert slots_to_close(eight.folder, EIGHT + HOUR, since=EIGHT + HOUR - DAY) == found
+    assert slots_to_close(eight.folder, EIGHT + 3 * DAY, since=EIGHT + 2 * DAY) == []
     for key in found:
         assert eight.fire(LATE) == [("Hour", "d", "final")]
         settle(eight.folder, key)
