@@ -76,13 +76,9 @@ def store(
     if slot == CORRELATED:
         return _store_by_date(folder, shard, incoming)
     name = slot_file(slot, shard, ".parquet")
-    if not periods:
-        done, _, version = _upsert_file(folder, name, incoming)
-        groups = GroupBatch(slot, shard, done.touched, done.starts, (), version)
-        return Stored(groups, done.new, done.replaced, done.repeated)
     done, state, version = _upsert_file(folder, name, incoming, firing, periods)
     touched, starts = done.touched, done.starts
-    if state.tells_all(firing):
+    if periods and state.tells_all(firing):
         ids = pa.concat_arrays(
             [
                 pc.unique(incoming["observation_id"]),
