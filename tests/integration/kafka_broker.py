@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from servers import LONGEST_END, LONGEST_START, java_command
+from servers import LONGEST_START, ServerProcess, java_command
 
 USER, PASSWORD = "reader", 'se"cret-7;x'
 """Of the listener that wants to know who we are."""
@@ -56,7 +56,7 @@ group.initial.rebalance.delay.ms=0
 """
 
 
-class KafkaBroker:
+class KafkaBroker(ServerProcess):
     """A broker in a process of its own, and what a test does with it.
 
     It ends with `stop` or `kill`, at the end of a `with`, and in any case with this
@@ -87,25 +87,9 @@ class KafkaBroker:
         self.admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 2})
         self._launch()
 
-    def stop(self):
-        """Ends it in good order (SIGTERM)."""
-        self._process.terminate()
-        self._end()
-
-    def kill(self):
-        """Ends it at once (SIGKILL), as a power cut would."""
-        self._process.kill()
-        self._end()
-
     def start(self):
         """Starts it again, at the same address and with what it held."""
         self._launch()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self.stop()
 
     def _launch(self):
         command = java_command(
@@ -127,14 +111,6 @@ class KafkaBroker:
         self.kill()
         msg = f"the Kafka broker did not start:\n{err.read_text()[-4000:]}"
         raise RuntimeError(msg)
-
-    def _end(self):
-        self._process.stdin.close()
-        try:
-            self._process.wait(LONGEST_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
 
     def create(self, topic, partitions=1, **config):
         """Makes a topic; `config` in Kafka's words, with `_` for each dot."""

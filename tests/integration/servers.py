@@ -136,7 +136,37 @@ def validate(resources, folder, *, vitals=True):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-class HapiServer:
+class ServerProcess:
+    """Ends a server whose process is `_process`, and whose standard input we hold."""
+
+    _process = None
+
+    def stop(self):
+        """Ends it in good order (SIGTERM)."""
+        self._process.terminate()
+        self._end()
+
+    def kill(self):
+        """Ends it at once (SIGKILL), as a power cut would."""
+        self._process.kill()
+        self._end()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.stop()
+
+    def _end(self):
+        self._process.stdin.close()
+        try:
+            self._process.wait(LONGEST_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+
+class HapiServer(ServerProcess):
     """A HAPI FHIR R4 server in a process of its own.
 
     It ends with `stop` or `kill`, at the end of a `with`, and in any case with this
@@ -177,16 +207,6 @@ class HapiServer:
         """The id of its process."""
         return self._process.pid
 
-    def stop(self):
-        """Ends it in good order (SIGTERM)."""
-        self._process.terminate()
-        self._end()
-
-    def kill(self):
-        """Ends it at once (SIGKILL), as a power cut would."""
-        self._process.kill()
-        self._end()
-
     def restart(self):
         """Starts it again, at the same address and with the same properties.
 
@@ -197,12 +217,6 @@ class HapiServer:
         self.stop()
         self._properties["port"] = urlsplit(self.base).port
         self._launch()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_exception):
-        self.stop()
 
     def _launch(self):
         command = java_command(
@@ -227,14 +241,6 @@ class HapiServer:
         self.kill()
         msg = f"the FHIR server did not start:\n{_tail(err.read_text())}"
         raise RuntimeError(msg)
-
-    def _end(self):
-        self._process.stdin.close()
-        try:
-            self._process.wait(LONGEST_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
 
     def get(self, path, **params):
         """The answer to a GET, whatever its status."""
