@@ -339,7 +339,7 @@ def test_a_broker_that_is_killed_is_waited_for(broker, topic, tap, caplog, monke
     assert [line for line in said if line.endswith("is back")]
     assert [line for line in said if "could not be committed" in line]
     assert sum("is away" in line for line in said) == 1
-    assert longest < 7
+    assert longest < 20
     assert broker.committed(f"group-of-{name}", name, 1) == [5]
 
 
@@ -350,7 +350,7 @@ def test_the_watermark_moves_when_nothing_comes(broker, topic, tap):
     first = reading.watermark()
     wait_until(lambda: reading.draw() is None and reading.watermark() > first)
 
-    assert -7 < reading.watermark() / 1e6 - time.time() < -4
+    assert -20 < reading.watermark() / 1e6 - time.time() < -4
 
 
 def test_a_watermark_waits_for_what_is_still_to_be_read(broker, topic, settings):

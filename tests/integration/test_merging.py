@@ -97,6 +97,8 @@ class MedTech:
         self.samples = {hour: {} for hour in range(HOURS)}
         self.chance = random.Random(SEED)
         self.lock = threading.Lock()
+        self.between = 0
+        """How often it has written between our read and our write."""
 
     def __call__(self, bundle):
         with self.lock:
@@ -105,6 +107,7 @@ class MedTech:
                 if request["method"] == "PUT" and "merge-" in request["url"]:
                     hour = int(request["url"].rpartition("-")[2])
                     self.write(hour, self.chance.randrange(1, CELLS, 2))
+                    self.between += 1
 
     def write(self, hour, minute):
         self.samples[hour][minute] = value = self.chance.randrange(100, 200)
@@ -146,7 +149,9 @@ def test_no_sample_of_either_is_lost(hapi, monkeypatch):
     ours = {hour: {} for hour in range(HOURS)}
     for hour in range(0, HOURS, 2):
         medtech.write(hour, 1)
-    for _ in range(30):
+    for turn in range(200):
+        if turn >= 30 and medtech.between >= 30:  # which requests fail is a race
+            break
         # A worker that is replaced by another in the middle of its slots.
         writer = ServerWriter(server, "v", MAPPING)
         outgoing = []
@@ -157,8 +162,7 @@ def test_no_sample_of_either_is_lost(hapi, monkeypatch):
             outgoing.append(Outgoing(name(hour), body, readings))
         assert writer.write(outgoing, SHELLS).letters == []
     proxy.close()
-    assert proxy.counts["another writer"] > 10
-    assert sum(map(len, medtech.samples.values())) > HOURS / 2 + 20
+    assert medtech.between >= 30
     for hour in range(HOURS):
         expected = {**medtech.samples[hour], **ours[hour]}
         if not expected:
