@@ -8,7 +8,6 @@ Apache Beam.
 """
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -20,6 +19,7 @@ import orjson
 
 from pipeline.beam_errors import sentence
 from pipeline.flink_flags import add_flink_flags
+from pipeline.logs import set_up_logs
 from pipeline.mappings import Mappings, load_mappings
 from pipeline.options import (
     Inputs,
@@ -451,9 +451,7 @@ def _command_of(argv: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    # Libraries warn of extras that are not installed and of hints they do not use.
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    logging.getLogger("pipeline").setLevel(logging.INFO)
+    set_up_logs()
     try:
         status = _command_of(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()  # here, where a reader that has left is expected
@@ -495,7 +493,8 @@ def entry() -> int:
     except Exception as error:
         # Only where it happened: what an exception says may hold a value of a message.
         frames = "".join(traceback.format_tb(error.__traceback__))
-        kind = type(error).__name__
+        frames = getattr(error, "frames", frames)  # of another process
+        kind = getattr(error, "kind", type(error).__name__)
         sys.stderr.write(f"{frames}vitalbeam: {kind}: a bug, please report it\n")
         return FAILED
 

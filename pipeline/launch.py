@@ -53,8 +53,14 @@ def launch(
     slice_mb = flags.slice_mb
     if slice_mb is None:  # a server takes minutes for what a folder takes seconds for
         slice_mb = 4 if outputs.servers else 32
+    workers = flags.workers
+    if workers is None and outputs.servers:
+        workers = 1  # who waits for a server needs no core
     if slice_mb < 1 or (flags.shards is not None and not 1 <= flags.shards <= 999):
         msg = "--slice_mb must be positive, --shards between 1 and 999"
+        raise UsageError(msg)
+    if workers is not None and workers < 1:
+        msg = "--workers must be positive"
         raise UsageError(msg)
     if runner in LOCAL:  # workers of a cluster may reach what its launcher does not
         for server in outputs.servers:
@@ -62,7 +68,7 @@ def launch(
     limits = Limits(*resolve_limits(flags, is_stream=False))
     job = job_of(flags, mappings, intake, outputs, limits)
     if runner in LOCAL:
-        return run_local(job, paths, slice_mb << 20, options)
+        return run_local(job, paths, slice_mb << 20, workers, beam_flags)
     return _run_on_cluster(job, paths, options)
 
 

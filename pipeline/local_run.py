@@ -2,13 +2,16 @@
 
 Local runners keep every shuffled element in memory, so a run over all input at once
 would not end for large input. Each slice is a run of the whole chain; because the
-store upserts, many small runs leave exactly what one large run leaves.
+store upserts, many small runs leave exactly what one large run leaves, and several
+processes may run them at once.
 """
 
 import collections
+import functools
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
@@ -16,15 +19,26 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline.ingest import Ingest, build
+from pipeline.ingest_options import beam_options
 from pipeline.message_files import Slice, file_size, slices_of
 from pipeline.progress import Progress
 from pipeline.read_messages import ReadMessages
+from pipeline.workers import run_all, usable_cores
 
 Counts = collections.Counter[str]
 """Metric names, dead letters as `DeadLetter/<error>`, to counts."""
 
 LOCAL_RUNNER = "FnApiRunner"
 """Named explicitly: DirectRunner would first try to download another one."""
+
+WORTH_A_WORKER = 16 << 20
+"""Bytes of input that take longer than a process takes to start."""
+
+_ROUNDS_EACH = 3
+"""How many slices a worker has at least, so that all end at about the same time."""
+
+_LEAST = 4 << 20
+"""Bytes of a slice below which a run's own cost shows."""
 
 
 def count_metrics(result: PipelineResult) -> Counts:
@@ -52,13 +66,26 @@ def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) ->
         return count_metrics(result)
 
 
-def run_slices(job: Ingest, slices: list[Slice], options: PipelineOptions) -> Counts:
+class Round(NamedTuple):
+    """Slices of files to run together."""
+
+    slices: list[Slice]
+    stored: int
+    """Bytes of the files that they stand for."""
+
+
+def run_round(job: Ingest, beam_flags: Sequence[str], part: Round) -> Counts:
     """Runs the chain over some slices, all at once."""
-    return run_here(lambda root: build(root, job, ReadMessages(slices)), options)
+    read = ReadMessages(part.slices)
+    return run_here(lambda root: build(root, job, read), beam_options(beam_flags))
 
 
 def run_local(
-    job: Ingest, paths: list[str], slice_bytes: int, options: PipelineOptions
+    job: Ingest,
+    paths: list[str],
+    slice_bytes: int,
+    workers: int | None,
+    beam_flags: Sequence[str],
 ) -> Counts:
     """Runs the chain over files, some slices at a time.
 
@@ -67,25 +94,31 @@ def run_local(
         paths: the files, in order.
         slice_bytes: bytes of input per run of the chain: a part of a large file, or
             many small files.
-        options: of the runner.
+        workers: processes that do so at once; None for what suits the input.
+        beam_flags: options of the runner.
 
     Returns:
         The counts of all runs.
     """
     total = collections.Counter[str]()
     sizes = {path: file_size(path) for path in paths}
-    with Progress(sum(sizes.values())) as progress:
-        for slices, done in _rounds(sizes, slice_bytes):
-            counts = run_slices(job, slices, options)
-            total += counts
-            progress.advance(counts["DeviceEvent"], done)
+    size = sum(sizes.values())
+    if workers is None:
+        workers = min(usable_cores(), size // WORTH_A_WORKER) or 1
+    if workers > 1:  # all have something to do, until nearly the end
+        slice_bytes = min(slice_bytes, max(size // (workers * _ROUNDS_EACH), _LEAST))
+    with Progress(size) as progress:
+
+        def done(part: Round, counts: Counts) -> None:
+            total.update(counts)
+            progress.advance(counts["DeviceEvent"], part.stored)
+
+        work = functools.partial(run_round, job, beam_flags)
+        run_all(work, _rounds(sizes, slice_bytes), workers, done)
     return total
 
 
-def _rounds(
-    sizes: Mapping[str, int], slice_bytes: int
-) -> Iterator[tuple[list[Slice], int]]:
-    """Slices of files to run together, with the stored bytes they stand for."""
+def _rounds(sizes: Mapping[str, int], slice_bytes: int) -> Iterator[Round]:
     slices: list[Slice] = []
     size = done = 0
     for path, stored_size in sizes.items():
@@ -94,10 +127,10 @@ def _rounds(
             size += part.end - part.start
             done += stored
             if size >= slice_bytes:
-                yield slices, done
+                yield Round(slices, done)
                 slices, size, done = [], 0, 0
     if slices:
-        yield slices, done
+        yield Round(slices, done)
 
 
 @contextmanager

@@ -158,6 +158,13 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         help="MB of input that a local run holds at a time (default 32, or 4 if it"
         " writes to a server)",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes of a local run over files (default one per core, or 1 if there"
+        " is little input or it writes to a server)",
+    )
 
 
 _SECRETS = (

@@ -1,0 +1,204 @@
+"""Slices by several processes at once: one Python process uses one core.
+
+The store is what makes it simple: owners of a slot hold its file's lock, and whatever
+the order in which slices arrive, the stores are the same. So a process takes a slice
+when it is free, and no more is shared.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Generic, TypeVar
+
+from pipeline.beam_errors import sentence
+from pipeline.logs import set_up_logs
+from pipeline.options import UsageError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_CONTEXT = multiprocessing.get_context("spawn")
+"""A fork would share Beam's threads and locks, in whatever state they are."""
+
+
+class WorkerFailedError(RuntimeError):
+    """A worker met what is no trouble with files, servers or flags.
+
+    Attributes:
+        kind: name of the exception's type.
+        frames: where it happened; without what it said, which may hold health data.
+    """
+
+    def __init__(self, kind: str, frames: str) -> None:
+        super().__init__(kind)
+        self.kind, self.frames = kind, frames
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_all(
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    workers: int,
+    done: Callable[[Task, Result], None],
+) -> None:
+    """Does all tasks, this process being one of the workers.
+
+    Args:
+        work: does one; it travels to other processes.
+        tasks: taken one by one, when somebody is free.
+        workers: how many, this process included.
+        done: called for each result, one at a time, in any order.
+
+    Raises:
+        OSError: a worker's, by its sentence; or a worker was killed.
+        UsageError: likewise.
+        WorkerFailedError: any other exception of another process.
+        Exception: of this process, as it is.
+    """
+    shared = _Shared(iter(tasks), done)
+    helpers = [_Helper(work, shared) for _ in range(workers - 1)]
+    try:
+        for helper in helpers:
+            helper.start()
+        for task in shared.tasks():
+            shared.note(task, work(task))
+    except BaseException:
+        shared.stop()
+        for helper in helpers:
+            helper.kill()  # what is half done, the next run does again
+        raise
+    finally:
+        for helper in helpers:
+            helper.end()
+    if shared.error is not None:
+        raise shared.error
+
+
+class _Shared(Generic[Task, Result]):
+    """What the threads of this process share: what is left, and what became of it."""
+
+    def __init__(
+        self, tasks: Iterator[Task], done: Callable[[Task, Result], None]
+    ) -> None:
+        self._tasks, self._done = tasks, done
+        self._lock = threading.Lock()
+        self._stopped = False
+        self.error: Exception | None = None
+
+    def tasks(self) -> Iterator[Task]:
+        """The tasks that nobody else has taken, until something fails."""
+        while True:
+            with self._lock:
+                if self._stopped:
+                    return
+                try:
+                    task = next(self._tasks)
+                except StopIteration:
+                    return
+            yield task
+
+    def note(self, task: Task, result: Result) -> None:
+        with self._lock:
+            self._done(task, result)
+
+    def fail(self, error: Exception) -> None:
+        with self._lock:
+            if not self._stopped:
+                self.error, self._stopped = error, True
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+
+
+class _Helper(threading.Thread, Generic[Task, Result]):
+    """A thread that hands tasks to a process of its own."""
+
+    def __init__(
+        self, work: Callable[[Task], Result], shared: _Shared[Task, Result]
+    ) -> None:
+        super().__init__(daemon=True)
+        self._shared = shared
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
+        self._theirs = theirs
+
+    def start(self) -> None:
+        self.process.start()
+        self._theirs.close()  # else its end would not be noticed here
+        super().start()
+
+    def kill(self) -> None:
+        """Ends the process at once, if it has been started."""
+        if self.process.pid is not None:
+            self.process.kill()
+
+    def end(self) -> None:
+        """Waits for the thread, if it has been started."""
+        if self.ident is not None:
+            self.join()
+
+    def run(self) -> None:
+        try:
+            for task in self._shared.tasks():
+                self._pipe.send(task)
+                good, answer = self._pipe.recv()
+                if not good:
+                    raise _error(*answer)
+                self._shared.note(task, answer)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            self.process.join()
+            msg = (
+                f"a worker process ended (exit code {self.process.exitcode}), perhaps"
+                " for want of memory; run again with fewer --workers or a smaller"
+                " --slice_mb to go on"
+            )
+            self._shared.fail(OSError(msg))
+        except Exception as error:
+            self._shared.fail(error)
+        finally:
+            self._pipe.close()  # by which the process ends
+            self.process.join()
+
+
+def _error(kind: str, said: str | None, frames: str) -> Exception:
+    if said is None:
+        return WorkerFailedError(kind, frames)
+    return UsageError(said) if kind == UsageError.__name__ else OSError(said)
+
+
+def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:
+    """The life of a worker process."""
+    set_up_logs()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked for the work ends it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError):
+        while True:
+            task = pipe.recv()
+            try:
+                answer: tuple[bool, object] = True, work(task)
+            except Exception as error:
+                told = isinstance(error, (OSError, UsageError))
+                kind = "UsageError" if isinstance(error, UsageError) else ""
+                frames = "".join(traceback.format_tb(error.__traceback__))
+                said = sentence(error) if told else None
+                answer = False, (kind or type(error).__name__, said, frames)
+            pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,153 @@
+"""Slices by several processes: the same stores, and errors that say what happened."""
+
+import os
+import signal
+import time
+
+import pytest
+from runs import FLEET, ROOT, files, run, write_lines
+
+from benchmarks.fleet import generate
+from pipeline import local_run
+from pipeline.__main__ import entry
+from pipeline.local_run import WORTH_A_WORKER
+from pipeline.options import UsageError
+from pipeline.workers import WorkerFailedError, run_all, usable_cores
+
+HERE = os.getpid()
+
+
+def square(number):
+    time.sleep(0.01)
+    return number * number, os.getpid()
+
+
+def test_every_task_is_done_once_and_several_processes_help():
+    results = {}
+    pids = set()
+
+    def done(task, result):
+        results[task], pid = result
+        pids.add(pid)
+
+    # As many tasks as it takes for the other process to start.
+    run_all(square, range(2_000), 2, done)
+    assert results == {number: number * number for number in range(2_000)}
+    assert HERE in pids
+    assert len(pids) == 2
+
+
+def test_one_worker_is_this_process():
+    pids = set()
+    run_all(square, range(3), 1, lambda _task, result: pids.add(result[1]))
+    assert pids == {HERE}
+
+
+def fails_elsewhere(kind):
+    """Only in the other process: this one waits for it."""
+    if os.getpid() == HERE_OF_PARENT[0]:
+        time.sleep(0.05)
+        return
+    if kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "file":
+        raise FileNotFoundError(2, "gone", "a-file")
+    if kind == "usage":
+        msg = "--that is wrong"
+        raise UsageError(msg)
+    msg = "a patient's name"
+    raise ValueError(msg)
+
+
+HERE_OF_PARENT = [int(os.environ.setdefault("VITALBEAM_TEST_PARENT", str(HERE)))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "said"),
+    [
+        ("file", OSError, "[Errno 2] gone: 'a-file'"),
+        ("usage", UsageError, "--that is wrong"),
+        ("bug", WorkerFailedError, "ValueError"),
+        (
+            "killed",
+            OSError,
+            "a worker process ended (exit code -9), perhaps for want of memory; run"
+            " again with fewer --workers or a smaller --slice_mb to go on",
+        ),
+    ],
+)
+def test_what_fails_in_a_worker_is_told_here(kind, error, said):
+    with pytest.raises(error) as raised:
+        run_all(fails_elsewhere, [kind] * 10_000, 2, lambda *_: None)
+    assert str(raised.value) == said
+    if kind == "bug":
+        assert "raise ValueError(msg)" in raised.value.frames
+        assert "patient" not in str(raised.value)
+
+
+def sleeps(seconds):
+    if os.getpid() == HERE_OF_PARENT[0]:
+        raise KeyboardInterrupt
+    time.sleep(seconds)
+
+
+def test_whoever_interrupts_does_not_wait_for_workers():
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_all(sleeps, [600, 600], 2, lambda *_: None)
+    assert time.monotonic() - started < 300
+
+
+def test_a_bug_in_a_worker_is_told_by_where_it_is(monkeypatch, capsys):
+    error = WorkerFailedError("ValueError", "  File x, line 1\n")
+
+    def fails():
+        raise error
+
+    monkeypatch.setattr("pipeline.__main__.main", fails)
+    assert entry() == 3
+    told = capsys.readouterr().err
+    assert told == "  File x, line 1\nvitalbeam: ValueError: a bug, please report it\n"
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory):
+    lines = [line.rstrip(b"\n") for line in generate(6_000, seed=5)]
+    return write_lines(tmp_path_factory.mktemp("messages") / "m.ndjson", lines)
+
+
+def test_stores_are_the_same_whoever_works(messages, tmp_path, monkeypatch):
+    monkeypatch.setattr(local_run, "_LEAST", 100_000)
+    assert run(messages, tmp_path / "one", "--workers=1", mapping=FLEET) == 1
+    assert run(messages, tmp_path / "three", "--workers=3", mapping=FLEET) == 1
+    assert files(tmp_path / "three") == files(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "expected"),
+    [
+        (10, 8, 1),
+        (WORTH_A_WORKER * 2, 8, 2),
+        (WORTH_A_WORKER * 100, 8, 8),
+        (WORTH_A_WORKER * 100, 1, 1),
+    ],
+)
+def test_workers_are_as_many_as_the_input_is_worth(
+    size, cores, expected, monkeypatch, tmp_path
+):
+    seen = []
+    monkeypatch.setattr(local_run, "usable_cores", lambda: cores)
+    monkeypatch.setattr(local_run, "file_size", lambda _path: size)
+    monkeypatch.setattr(
+        local_run, "run_all", lambda _work, _tasks, workers, _done: seen.append(workers)
+    )
+    local_run.run_local(None, [str(tmp_path / "m")], 1 << 20, None, [])
+    assert seen == [expected]
+
+
+def test_cores_are_those_that_may_be_used():
+    assert 1 <= usable_cores() <= os.cpu_count()
+
+
+def test_the_readme_tells_the_default():
+    assert "| `--workers=N` |" in (ROOT / "README.md").read_text()
