@@ -9,7 +9,7 @@ Built from the two, and committed, so that a user finds plain files:
 - `<family>/fhir.json`: the types that the family's `device.json` names;
 - `<family>/fhir-hourly-mean.json`, where the family has `heart_rate`: the same with one
   mean per hour instead of an Observation per heart beat reading;
-- `all/device.json` and `all/fhir.json`: all families in one mapping.
+- `all/`: all families in one mapping, and the sample messages of all.
 
 Components that no device template of the folder fills are left out.
 """
@@ -40,8 +40,8 @@ Json = Any
 
 
 def families() -> list[Path]:
-    """The folders of the families, by name."""
-    found = (path.parent for path in HERE.glob("*/device.json"))
+    """The folders of the families, by name; those without messages are unfinished."""
+    found = (path.parent for path in HERE.glob("*/messages.ndjson"))
     return sorted(path for path in found if path.name not in {ALL, *EXAMPLES})
 
 
@@ -57,9 +57,11 @@ def built() -> dict[Path, str]:
     }
     files: dict[Path, str] = {}
     everything: list[Json] = []
+    messages = ""
     for family in families():
         templates = _read(family / "device.json")["template"]
         everything += templates
+        messages += (family / "messages.ndjson").read_text(encoding="utf-8")
         entries = _entries(catalogue, _values(templates), family.name)
         files[family / "fhir.json"] = _text(_fhir(entries))
         hourly = [_hourly(entry) for entry in entries]
@@ -69,6 +71,7 @@ def built() -> dict[Path, str]:
     device = {"templateType": "CollectionContent", "template": everything}
     files[HERE / ALL / "device.json"] = _text(device)
     files[HERE / ALL / "fhir.json"] = _text(_fhir(entries))
+    files[HERE / ALL / "messages.ndjson"] = messages
     return files
 
 
