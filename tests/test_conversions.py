@@ -121,6 +121,7 @@ def test_a_number_is_written_as_json_with_every_digit(text, number):
         *("NaN", "nan", "Infinity", "-inf", "1e400", "-1e400", "9" * 400),
         *("0x10", "1_000", "(5)", "$5", "5%", "1 000", "٣", "５", "1e", "1e5.0"),
         *("true", "null", "five", "5\n6", "+1e99999999999999999999"),
+        *("1e-99999999999999999999", "0e10000", "-1.5E-10000", "1e-10000-"),
     ],
 )
 def test_what_is_no_finite_number_is_none(text):

@@ -95,9 +95,12 @@ def _large_text(number: float) -> str:
     return f"{sign}{digits[:point]}{fraction}"
 
 
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+# An exponent has four digits at most: what has more measures nothing, and decimal
+# arithmetic has limits of its own.
+_EXPONENT = r"(?:[eE][+-]?0*\d{1,4})?"
+_JSON_NUMBER = re.compile(rf"-?(?:0|[1-9]\d*)(?:\.\d+)?{_EXPONENT}", re.ASCII)
 _LOOSE_NUMBER = re.compile(
-    r"([+-]?)([1-9]\d{0,2}(?:,\d{3})+|\d*)(\.\d*)?((?:[eE][+-]?\d+)?)([+-]?)", re.ASCII
+    rf"([+-]?)([1-9]\d{{0,2}}(?:,\d{{3}})+|\d*)(\.\d*)?({_EXPONENT})([+-]?)", re.ASCII
 )
 
 
@@ -107,7 +110,7 @@ def json_number(text: str) -> str | None:
     Blanks around, a plus sign, a trailing sign, leading zeros, a bare decimal point
     and thousands commas in groups of three are understood, as .NET's invariant
     culture does. NaN and infinities are no numbers, nor is `0,123`: that comma is a
-    decimal one.
+    decimal one; nor is what has an exponent of five digits.
 
     >>> json_number(" 98.60 "), json_number("1,234-"), json_number("72,5")
     ('98.60', '-1234', None)
