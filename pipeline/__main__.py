@@ -28,6 +28,7 @@ from pipeline.options import (
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
+    add_range_flags,
     add_rule_flags,
     add_server_flags,
     resolve_inputs,
@@ -105,6 +106,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "Running again, in parts, in any order or with repeated messages changes"
         " nothing.\nAny option of Apache Beam may follow as --name=value.",
     )
+    add_range_flags(run)
     add_message_flags(run)
     add_output_flags(run.add_argument_group("outputs"))
     add_identity_flags(run.add_argument_group("identity of patients and devices"))
@@ -136,6 +138,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "show what run would do with some messages, without writing anything",
         "With a device mapping alone it stops after the measurements.",
     )
+    add_range_flags(preview)
     add_message_flags(preview)
     _add_format(preview, "table")
     identity = preview.add_argument_group("identity of patients and devices")
@@ -267,6 +270,13 @@ def _differs(count: int) -> str:
     )
 
 
+def _more(count: int) -> str:
+    return (
+        f"{_many(count, 'warning')} about vital signs, units and codes: `vitalbeam"
+        " check` names them"
+    )
+
+
 def _many(count: int, name: str) -> str:
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
@@ -328,7 +338,9 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
     from pipeline.summary import dead_letters, print_summary
 
     errors = Terminal(stderr=True)
-    print_problems(errors, mappings.problems)
+    print_problems(errors, mappings.about_this_run)
+    if rest := len(mappings.problems) - len(mappings.about_this_run):
+        errors.print(_more(rest), highlight=False, soft_wrap=True)
     started = time.monotonic()
     intake = _intake(flags, mappings)
     if streaming:

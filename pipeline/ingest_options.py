@@ -17,6 +17,7 @@ from pipeline.options import (
     add_mapping_flags,
     add_message_flags,
     add_output_flags,
+    add_range_flags,
     add_rule_flags,
     add_server_flags,
     unknown,
@@ -34,6 +35,7 @@ class IngestOptions(PipelineOptions):
     def _add_argparse_args(cls, parser: argparse.ArgumentParser) -> None:
         add_mapping_flags(parser)
         add_rule_flags(parser)
+        add_range_flags(parser)
         add_message_flags(parser)
         add_output_flags(parser)
         add_server_flags(parser)

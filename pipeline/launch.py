@@ -50,13 +50,13 @@ def launch(
     """
     options = beam_options(beam_flags)
     runner = runner_of(options)
-    slice_mb = flags.slice_mb
-    if slice_mb is None:  # a server takes minutes for what a folder takes seconds for
-        slice_mb = 4 if outputs.servers else 32
-    workers = flags.workers
-    if workers is None and outputs.servers:
-        workers = 1  # who waits for a server needs no core
-    if slice_mb < 1 or (flags.shards is not None and not 1 <= flags.shards <= 999):
+    slice_mb, workers = flags.slice_mb, flags.workers
+    if outputs.servers:  # it takes minutes for what a folder takes seconds for
+        slice_mb = 4 if slice_mb is None else slice_mb
+        workers = 1 if workers is None else workers  # who waits needs no core
+    if (slice_mb is not None and slice_mb < 1) or (
+        flags.shards is not None and not 1 <= flags.shards <= 999
+    ):
         msg = "--slice_mb must be positive, --shards between 1 and 999"
         raise UsageError(msg)
     if workers is not None and workers < 1:
@@ -68,7 +68,8 @@ def launch(
     limits = Limits(*resolve_limits(flags, is_stream=False))
     job = job_of(flags, mappings, intake, outputs, limits)
     if runner in LOCAL:
-        return run_local(job, paths, slice_mb << 20, workers, beam_flags)
+        slice_bytes = None if slice_mb is None else slice_mb << 20
+        return run_local(job, paths, slice_bytes, workers, beam_flags)
     return _run_on_cluster(job, paths, options)
 
 
@@ -114,7 +115,7 @@ def job_of(
             parquet,
             flags.shards,
             mappings.fhir.periods,
-            mappings.fhir.rules.tag,
+            mappings.fhir.rules.store_tag,
             identifying.tag,
         )
     except LayoutError as error:

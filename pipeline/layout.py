@@ -37,7 +37,8 @@ def claim(
         shards: number of shards, None for what is recorded or the default.
         periods: minutes per Observation by lower-case type, 0 for instants, -1 for
             correlation ids.
-        rules: tag of the rules that the mapping is read by, empty for the usual ones.
+        rules: `store_tag` of the rules that the mapping is read by, empty for the usual
+            ones.
         identity: how measurements get their ids.
 
     Returns:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from transforms.rules import Rules, zone_of
+from transforms.rules import UNIT_POLICIES, Rules, zone_of
 
 if TYPE_CHECKING:
     from pipeline.fhir_settings import FhirServer
@@ -79,6 +79,19 @@ def add_rule_flags(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_range_flags(parser: argparse._ActionsContainer) -> None:
+    """What happens to numbers that their unit makes impossible."""
+    parser.add_argument(
+        "--unit_policy",
+        choices=UNIT_POLICIES,
+        help="what a number outside the validRange of its value is, as if in another"
+        " unit: reject (the measurement is a dead letter), flag (the value is absent,"
+        " as an error), pass. reject and flag also hold vital signs and glucose without"
+        " validRange to a table of plausible numbers (default: reject, without the"
+        " table)",
+    )
+
+
 def resolve_rules(flags: argparse.Namespace) -> Rules:
     """How the mapping files are read.
 
@@ -91,7 +104,9 @@ def resolve_rules(flags: argparse.Namespace) -> Rules:
     except ValueError as error:
         msg = f"--zoneless_time: {error}"
         raise UsageError(msg) from error
-    return Rules(flags.compat == "medtech", flags.zoneless_time)
+    # `check` sees no numbers.
+    units = getattr(flags, "unit_policy", None)
+    return Rules(flags.compat == "medtech", flags.zoneless_time, units)
 
 
 def add_message_flags(parser: argparse._ActionsContainer) -> None:
@@ -155,8 +170,8 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         "--slice_mb",
         type=int,
         metavar="MB",
-        help="MB of input that a local run holds at a time (default 32, or 4 if it"
-        " writes to a server)",
+        help="MB of input that each process of a local run holds at a time (default 64,"
+        " less if many do, 4 if they write to a server)",
     )
     parser.add_argument(
         "--workers",

@@ -13,6 +13,7 @@ _ROWS = (
     ("  without a match", "DroppedEvent"),
     ("measurements", "NormalizedEvent"),
     ("readings", "Reading"),
+    ("  flagged, out of their range", "ReadingImplausible"),
     ("  stored", "ReadingStored"),
     ("  in place of older ones", "ReadingReplaced"),
     ("  repeated or older", "ReadingRepeated"),
@@ -48,6 +49,7 @@ _PUSHED = (
 )
 
 _RARE = {
+    "ReadingImplausible",
     "LateReading",
     "ObservationRemoved",
     "ServerObservationUnchanged",

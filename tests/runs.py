@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipeline.__main__ import main, parse
 from pipeline.launch import launch
 from pipeline.mappings import load_mappings
-from pipeline.options import resolve_inputs, resolve_outputs
+from pipeline.options import resolve_inputs, resolve_outputs, resolve_rules
 from transforms.intake import Intake
 
 ROOT = Path(__file__).parent.parent
@@ -28,11 +28,13 @@ def run(messages, out, *flags, mapping=VITAL_MONITOR):
         )
 
 
-def run_counts(messages, out, mapping=VITAL_MONITOR):
+def run_counts(messages, out, *more, mapping=VITAL_MONITOR):
     """Runs the same job; returns its metrics by name."""
-    flags, rest = parse(["run", str(mapping), f"--messages={messages}", f"--out={out}"])
+    where = [f"--messages={messages}", f"--out={out}"]
+    flags, rest = parse(["run", str(mapping), *where, *more])
     inputs = resolve_inputs(flags.folder, flags)
-    mappings = load_mappings(inputs.device_mapping, inputs.fhir_mapping)
+    rules = resolve_rules(flags)
+    mappings = load_mappings(inputs.device_mapping, inputs.fhir_mapping, rules)
     intake = Intake(mapping_version=mappings.version)
     outputs = resolve_outputs(flags)
     return launch(flags, rest, mappings, intake, outputs, [str(messages)])

@@ -271,8 +271,8 @@ def optional(expression):
     return [{"valueName": "v", "valueExpression": expression}]
 
 
-def admitted(value_type, measurement, period=0):
-    value = {"valueType": value_type, "valueName": "hr", "defaultPeriod": 1}
+def admitted(value_type, measurement, period=0, **keys):
+    value = {"valueType": value_type, "valueName": "hr", "defaultPeriod": 1, **keys}
     template = {"typeName": "hr", "codes": [], "value": value, "periodInterval": period}
     container = {"templateType": "CodeValueFhir", "template": template}
     document = {"templateType": "CollectionFhir", "template": [container]}
@@ -425,6 +425,14 @@ FAILURES = [
     (
         "CorrelationIdNotDefinedException",
         lambda: admitted("String", SECRET_MEASUREMENT._replace(correlation=" "), -1),
+    ),
+    (
+        "ImplausibleValue",
+        lambda: admitted(
+            "Quantity",
+            SECRET_MEASUREMENT._replace(values=(("hr", "98.6"), (MARKER, MARKER))),
+            validRange={"low": 25, "high": 45},
+        ),
     ),
     ("ImplausibleTimestamp", lambda: implausible(SECRET_MEASUREMENT)),
     (

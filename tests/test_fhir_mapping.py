@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from transforms.fhir_template import (
     ConceptValue,
     FhirTemplate,
     QuantityValue,
+    Range,
     SampledDataValue,
     StringValue,
 )
@@ -230,6 +232,46 @@ def test_a_period_is_minutes_or_medtechs_name(given, minutes):
     assert template_of(periodInterval=given).period_interval == minutes
 
 
+@pytest.mark.parametrize(
+    ("given", "low", "high"),
+    [
+        ('{"low": 25, "high": 45}', "25", "45"),
+        ('{"low": 25.10}', "25.1", None),
+        ('{"low": null, "high": -0.1}', None, "-0.1"),
+        ('{"LOW": 1e3, "High": 1e3}', "1000", "1000"),
+        ('{"low": 12345678901234567890}', "12345678901234567890", None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Quantity", "SampledData"])
+def test_a_range_has_exact_bounds(given, low, high, kind):
+    value = f'{{"valueType": "{kind}", "valueName": "v", "defaultPeriod": 1000,'
+    valued = keys(
+        f'"periodInterval": 60, "value": {value} "validRange": {given}}},'
+        f' "components": [{{"codes": [], "value": {value} "validRange": {given}}}}}]'
+    ).replace('"v"', '"w"', 1)
+    mapping, findings = load_fhir_mapping(collection(valued), "f.json")
+
+    limits = Range(*(bound and Decimal(bound) for bound in (low, high)))
+    assert [found.valid_range for found in mapping.templates["hr"].values] == [
+        limits,
+        limits,
+    ]
+    assert findings.errors == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        ("25", "45", "25 to 45"),
+        (None, "45.0", "at most 45.0"),
+        ("0.1", None, "at least 0.1"),
+        ("-1E+3", "1E-3", "-1000 to 0.001"),
+    ],
+)
+def test_a_range_in_words(low, high, shown):
+    assert str(Range(*(bound and Decimal(bound) for bound in (low, high)))) == shown
+
+
 MEAN = {"valueType": "Quantity", "aggregate": "mean"}
 
 
@@ -280,6 +322,14 @@ _PERIOD = (
     "0: one Observation per instant, 60: hour, 1440: day, -1: correlation id",
 )
 _SAMPLE = "defaultPeriod must be a positive number of milliseconds, whole microseconds"
+_VALUE = '"valueType": "Quantity", "valueName": "v"'
+_NO_BOUND = error(
+    "a validRange needs low or high", 'write it as {"low": 25, "high": 45}'
+)
+
+
+def _no_bound(key):
+    return error(f"{key} of a validRange must be a number")
 
 
 def keys(more):
@@ -540,6 +590,49 @@ def keys(more):
                     'remove "aggregate", or make the value a Quantity',
                 )
             ],
+        ),
+        *(
+            (keys(f'"value": {{{_VALUE}, "validRange": {limits}}}'), found)
+            for limits, found in (
+                ("¦{}", [_NO_BOUND]),
+                ('¦{"low": null, "high": null}', [_NO_BOUND]),
+                (
+                    '¦{"low": 45.001, "high": 45}',
+                    [error("low of a validRange is above its high", "swap the two")],
+                ),
+                (
+                    '{"low": 25, ¦"hihg": 45}',
+                    [
+                        error(
+                            "Could not find member 'hihg' on object of type"
+                            " 'validRange'",
+                            "did you mean high?",
+                        )
+                    ],
+                ),
+                ("¦[25, 45]", [error("validRange must be an object")]),
+                ('¦"25-45"', [error("validRange must be an object")]),
+                ('{"low": ¦"25"}', [_no_bound("low")]),
+                (
+                    '{"low": ¦true, "high": ¦[45]}',
+                    [_no_bound("low"), _no_bound("high")],
+                ),
+            )
+        ),
+        *(
+            (
+                keys(
+                    f'"value": {{"valueType": "{kind}", "valueName": "v",'
+                    ' "codes": [{"code": "c"}], "validRange": ¦{"low": 25}}'
+                ),
+                [
+                    error(
+                        f"a {kind} has no number that validRange could hold",
+                        'remove "validRange", or make the value a Quantity',
+                    )
+                ],
+            )
+            for kind in ("String", "CodeableConcept")
         ),
         (
             keys(
@@ -864,6 +957,11 @@ def test_a_mapping_travels_with_its_rules(rules):
             ).replace('"m", "aggregate": "mean"}}', '"m2", "aggregate": "max"}}'),
             ["the key aggregate", "the key aggregate"],
         ),
+        (
+            keys(f'"value": ¦{{{_VALUE}, "validRange": {{"low": 25}}}}'),
+            ["the key validRange"],
+        ),
+        (keys(f'"value": {{{_VALUE}, "validRange": null}}'), []),
     ],
 )
 def test_each_use_of_an_extension_is_told_at_its_place(text, uses):

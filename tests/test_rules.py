@@ -1,5 +1,6 @@
 """How mapping files are read."""
 
+import dataclasses
 import pickle
 
 import pytest
@@ -19,8 +20,13 @@ from transforms.rules import MEDTECH, USUAL, Rules, zone_of
         (Rules(medtech=True, zoneless="Europe/Paris"), "medtech,zoneless=Europe/Paris"),
     ],
 )
-def test_rules_that_change_results_have_a_tag(rules, tag):
-    assert rules.tag == tag
+@pytest.mark.parametrize("units", [None, "reject", "flag", "pass"])
+def test_rules_that_change_results_have_a_tag(rules, tag, units):
+    rules = dataclasses.replace(rules, units=units)
+    policy = [] if units is None else [f"units={units}"]
+    assert rules.tag == ",".join(filter(None, [tag, *policy]))
+    # What a store holds to depends on times and ids alone.
+    assert rules.store_tag == tag
     assert pickle.loads(pickle.dumps(rules)) == rules  # noqa: S301 - our own bytes
 
 

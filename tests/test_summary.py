@@ -71,6 +71,17 @@ def test_a_summary_says_what_became_of_the_messages_and_where_it_is():
     ]
 
 
+def test_flagged_readings_are_shown_if_there_are_any():
+    def after_readings(counts):
+        lines = summary_of(counts, Outputs("out", (), "d"))
+        found = next(at for at, line in enumerate(lines) if line.startswith("readings"))
+        return lines[found + 1]
+
+    assert after_readings({}).split() == ["stored", "0"]
+    label, count = after_readings({"ReadingImplausible": 1_200}).rsplit(" ", 1)
+    assert (label.strip(), count) == ("flagged, out of their range", "1,200")
+
+
 def test_withdrawn_observations_are_shown_if_there_are_any():
     def after_unchanged(counts):
         lines = summary_of(counts, Outputs("out", (), "d"))

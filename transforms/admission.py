@@ -5,7 +5,11 @@ The whole measurement goes or stays: half a blood pressure would mislead.
 
 from typing import NamedTuple
 
-from transforms.errors import CorrelationIdNotDefinedError, TemplateNotFoundError
+from transforms.errors import (
+    CorrelationIdNotDefinedError,
+    ImplausibleValueError,
+    TemplateNotFoundError,
+)
 from transforms.fhir_mapping import FhirMapping
 from transforms.fhir_template import (
     CORRELATION,
@@ -15,10 +19,13 @@ from transforms.fhir_template import (
     FhirValue,
     QuantityValue,
 )
+from transforms.flags import IMPLAUSIBLE
 from transforms.model import Measurement
 from transforms.observation_value import is_absent, unit_of
 from transforms.readings import ReadingKind
+from transforms.rules import FLAG
 from transforms.value_check import Check, check_of, compared
+from transforms.value_range import in_range
 
 Value = tuple[int, float | None, str | None, str | None]
 """Index of the kind, number, text and flag of one reading."""
@@ -69,9 +76,12 @@ class Admission:
     def __init__(self, mapping: FhirMapping) -> None:
         self._mapping = mapping
         self._medtech = mapping.rules.medtech
+        self._flags_implausible = mapping.rules.units == FLAG
         self._plans: dict[str, _Plan] = {}
         self.kinds: list[ReadingKind] = []
         """The kinds of readings admitted so far; `Admitted.values` points here."""
+        self.implausible = 0
+        """Readings admitted without their number, because it is out of range."""
 
     def location(self, type_name: str) -> str | None:
         """File and line of the FHIR template of a type, if it has one."""
@@ -92,6 +102,8 @@ class Admission:
                 the measurement has none.
             InvalidQuantityFhirValueError: a Quantity is no number.
             FhirDataMappingError: a value or flag does not fit its FHIR type.
+            ImplausibleValueError: a number is out of range, and the rules do not say
+                that it is flagged or passes.
         """
         plan = self._plans.get(measurement.type) or self._plan(measurement.type)
         if plan.slot_minutes == CORRELATION:
@@ -104,10 +116,14 @@ class Admission:
         else:
             values = []
             kinds = plan.kinds
-            for name, text in found:
-                known = kinds.get(name) or self._kind(plan, measurement.type, name)
-                if (text and not text.isspace()) or known.keeps_blank:
-                    values.append((known[0], known[1](name, text), text, None))
+            try:
+                for name, text in found:
+                    known = kinds.get(name) or self._kind(plan, measurement.type, name)
+                    if (text and not text.isspace()) or known.keeps_blank:
+                        values.append((known[0], known[1](name, text), text, None))
+            except ImplausibleValueError:
+                # Once more, as if the device had flagged it: rare, so it may be slow.
+                values = self._flagged(plan, measurement, dict(found))
         if not values:
             known = plan.kinds.get(None) or self._kind(plan, measurement.type, None)
             values.append((known.number, None, None, None))
@@ -118,19 +134,29 @@ class Admission:
     ) -> list[Value]:
         flags = dict(reversed(measurement.flags))
         values: list[Value] = []
+        implausible = 0
         named = (name for name, _flag in measurement.flags)
         for name in dict.fromkeys((*texts, *named)):
             text, flag = texts.get(name, ""), flags.get(name)
             known = plan.kinds.get(name) or self._kind(plan, measurement.type, name)
             sent = None if not text.strip() else text
-            if flag is None:
-                if sent is not None or known.keeps_blank:
-                    values.append((known.number, known.check(name, text), text, None))
+            if flag is None and sent is None and not known.keeps_blank:
                 continue
             number = None
-            if not is_absent(flag):
-                number = compared(known.values, known.check, name, sent)
+            try:
+                if flag is None:
+                    number, sent = known.check(name, text), text
+                elif not is_absent(flag):
+                    number = compared(known.values, known.check, name, sent)
+            except ImplausibleValueError:
+                if not self._flags_implausible:
+                    raise
+                # No number without its unit: like others that are absent, it stands in
+                # `value_text` as it was sent.
+                implausible += 1
+                flag = IMPLAUSIBLE
             values.append((known.number, number, sent, flag))
+        self.implausible += implausible
         return values
 
     def _plan(self, type_name: str) -> _Plan:
@@ -161,7 +187,12 @@ class Admission:
         self.kinds.append(kind)
         known = plan.kinds[name] = _Kind(
             len(self.kinds) - 1,
-            check_of(values, medtech=self._medtech),
+            in_range(
+                check_of(values, medtech=self._medtech),
+                plan.template,
+                name,
+                self._mapping.rules,
+            ),
             values,
             self._medtech and any(isinstance(one, _PRESENT) for one in values),
         )

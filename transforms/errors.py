@@ -169,6 +169,12 @@ class ImplausibleTimestampError(RecordError):
     name = "ImplausibleTimestamp"
 
 
+class ImplausibleValueError(RecordError):
+    """A number lies outside the range of its value, as if it had another unit."""
+
+    name = "ImplausibleValue"
+
+
 class TooMuchWorkError(RecordError):
     """Evaluating the mapping on the message would take unbounded time."""
 

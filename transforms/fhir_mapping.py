@@ -205,3 +205,5 @@ class _Loader:
         for value in template.values:
             if getattr(value, "aggregate", None) is not None:
                 self.uses.append((value.position, "the key aggregate"))
+            if getattr(value, "valid_range", None) is not None:
+                self.uses.append((value.position, "the key validRange"))

@@ -1,6 +1,7 @@
 """What one `CodeValueFhir` template says, checked and in Python's words."""
 
 import dataclasses
+from decimal import Decimal
 from typing import NamedTuple
 
 Position = tuple[int, int]
@@ -25,6 +26,25 @@ class Concept(NamedTuple):
     codings: tuple[Coding, ...]
 
 
+class Range(NamedTuple):
+    """The numbers that a value may be; both bounds belong to it, None: no bound."""
+
+    low: Decimal | None
+    high: Decimal | None
+
+    def holds(self, number: Decimal) -> bool:
+        """Whether a number lies within."""
+        above = self.low is None or self.low <= number
+        return above and (self.high is None or number <= self.high)
+
+    def __str__(self) -> str:
+        if self.low is None:
+            return f"at most {self.high:f}"
+        if self.high is None:
+            return f"at least {self.low:f}"
+        return f"{self.low:f} to {self.high:f}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class QuantityValue:
     """A number with its unit."""
@@ -36,6 +56,8 @@ class QuantityValue:
     aggregate: str | None = None
     """What it is of the readings of a period, e.g. `mean`; None: the reading itself."""
     position: Position = dataclasses.field(default=(1, 1), compare=False)
+    valid_range: Range | None = None
+    """What each reading must be, as the file says; None: it says nothing."""
 
     @property
     def lacks_system(self) -> bool:
@@ -56,6 +78,8 @@ class SampledDataValue:
     period: int
     """µs per cell."""
     position: Position = dataclasses.field(default=(1, 1), compare=False)
+    valid_range: Range | None = None
+    """What each sample must be, as the file says; None: it says nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 `valueType` says what a value becomes: SampledData, Quantity, String or CodeableConcept
 (https://learn.microsoft.com/azure/healthcare-apis/iot/how-to-use-fhir-mapping-iot-mappings).
-`aggregate` on a Quantity is ours.
+`aggregate` on a Quantity is ours, and `validRange` on what holds numbers.
 """
 
+import dataclasses
 from decimal import Decimal
 
 from transforms.aggregate import AGGREGATES
@@ -15,6 +16,7 @@ from transforms.fhir_template import (
     ConceptValue,
     FhirValue,
     QuantityValue,
+    Range,
     SampledDataValue,
     StringValue,
 )
@@ -23,13 +25,23 @@ from transforms.mapping_reader import Fields, Findings, close_to, each
 from transforms.rules import Rules
 
 _CODING_KEYS = ("code", "system", "display")
+_RANGE_KEYS = ("low", "high")
 _VALUE_KEYS = {
-    "SampledData": ("valueName", "valueType", "defaultPeriod", "unit"),
-    "Quantity": ("valueName", "valueType", "unit", "system", "code", "aggregate"),
+    "SampledData": ("valueName", "valueType", "defaultPeriod", "unit", "validRange"),
+    "Quantity": (
+        "valueName",
+        "valueType",
+        "unit",
+        "system",
+        "code",
+        "aggregate",
+        "validRange",
+    ),
     "String": ("valueName", "valueType"),
     "CodeableConcept": ("valueName", "valueType", "text", "codes"),
 }
 _EVERY_KEY = {key for keys in _VALUE_KEYS.values() for key in keys}
+_NUMERIC = ("Quantity", "SampledData")
 _VALUE_TYPES = {name.lower(): name for name in _VALUE_KEYS}
 
 
@@ -78,6 +90,9 @@ def read_value(node: Node, findings: Findings, rules: Rules) -> FhirValue | None
     value_name = fields.name("valueName")
     aggregate = _aggregate(node, kind, findings)
     value = _of_kind(kind, value_name or "", aggregate, fields, findings)
+    valid = _valid_range(node, kind, findings)
+    if isinstance(value, (QuantityValue, SampledDataValue)):
+        value = dataclasses.replace(value, valid_range=valid)
     if isinstance(value, QuantityValue) and value.lacks_system:
         _warn_of_code(value, findings, rules)
     return value if len(findings.errors) == before else None
@@ -145,6 +160,44 @@ def _aggregate(node: Node, kind: str, findings: Findings) -> str | None:
         findings.error(given, f"there is no aggregate {name}".rstrip(), hint)
         return None
     return known
+
+
+def _valid_range(node: Node, kind: str, findings: Findings) -> Range | None:
+    outer = Fields(node, kind, ("validRange",), findings, unknown="ignored")
+    given = outer.get("validRange")
+    if given is None:
+        return None
+    if kind not in _NUMERIC:
+        msg = f"a {kind} has no number that validRange could hold"
+        hint = 'remove "validRange", or make the value a Quantity'
+        findings.error(given, msg, hint)
+        return None
+    before = len(findings.errors)
+    fields = Fields(given, "validRange", _RANGE_KEYS, findings)
+    low, high = (_bound(key, fields, findings) for key in _RANGE_KEYS)
+    if len(findings.errors) > before:
+        return None
+    if low is None and high is None:
+        msg = "a validRange needs low or high"
+        findings.error(given, msg, 'write it as {"low": 25, "high": 45}')
+        return None
+    if low is not None and high is not None and low > high:
+        findings.error(given, "low of a validRange is above its high", "swap the two")
+        return None
+    return Range(low, high)
+
+
+def _bound(key: str, fields: Fields, findings: Findings) -> Decimal | None:
+    node = fields.get(key)
+    if node is None:
+        return None
+    # As the shortest text that reads back to it, which is how it was written.
+    is_number = type(node.value) in (int, float)
+    number = json_number(str(node.value)) if is_number else None
+    if number is None:
+        findings.error(node, f"{key} of a validRange must be a number")
+        return None
+    return Decimal(number)
 
 
 def _sample_period(fields: Fields, findings: Findings) -> int | None:

@@ -28,6 +28,10 @@ ABSENT_REASONS = frozenset(
 )
 """Codes of http://terminology.hl7.org/CodeSystem/data-absent-reason."""
 
+IMPLAUSIBLE = "error"
+"""The flag of a number that its unit makes impossible: "an error in the source system
+or measurement"."""
+
 _WORDS = {"low": "<", "lo": "<", "high": ">", "hi": ">", "false": ""}
 
 

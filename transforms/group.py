@@ -127,6 +127,11 @@ class SlotCollector:
         self.pending = 0
         """Readings collected and not drained yet."""
 
+    @property
+    def implausible(self) -> int:
+        """Readings collected so far without their number, as it is out of range."""
+        return self._admission.implausible
+
     def add(self, batch: IdentifiedBatch) -> list[DeadLetter]:
         """Collects a batch.
 
@@ -205,6 +210,7 @@ class _CollectSlots(beam.DoFn):
         self._settings = (mapping, shards, mapping_version, limits)
         self._readings = Metrics.counter(STAGE, "Reading")
         self._measurements = Metrics.counter(STAGE, "Measurement")
+        self._implausible = Metrics.counter(STAGE, "ReadingImplausible")
 
     def start_bundle(self) -> None:
         self._collector = SlotCollector(*self._settings)
@@ -220,6 +226,7 @@ class _CollectSlots(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         yield from self._drain()
+        self._implausible.inc(self._collector.implausible)
 
     def _drain(self) -> Iterator[WindowedValue]:
         self._readings.inc(self._collector.pending)

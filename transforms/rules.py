@@ -10,6 +10,9 @@ import zoneinfo
 
 REJECT = "reject"
 UTC = "utc"
+FLAG = "flag"
+AS_SENT = "pass"
+UNIT_POLICIES = (REJECT, FLAG, AS_SENT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +24,17 @@ class Rules:
         zoneless: what a time without a zone is: `reject` (a dead letter), `utc`, or the
             IANA name of the zone it was read in; None for what the mode has: `utc`
             with `medtech`, else `reject`.
+        units: what a number outside its range is, as if in another unit: `reject` (the
+            measurement is a dead letter), `flag` (the value is absent, as an error) or
+            `pass`. `reject` and `flag` also hold numbers to what is plausible where the
+            mapping states no range. None: `reject`, by the ranges of the mapping alone:
+            by default no critical value may be withheld from an Observation that the
+            same files have made before.
     """
 
     medtech: bool = False
     zoneless: str | None = None
+    units: str | None = None
 
     @property
     def zoneless_policy(self) -> str:
@@ -38,6 +48,16 @@ class Rules:
     @property
     def tag(self) -> str:
         """What tells runs of one mapping apart; empty for the usual rules."""
+        units = "" if self.units is None else f"units={self.units}"
+        return ",".join(part for part in (self.store_tag, units) if part)
+
+    @property
+    def store_tag(self) -> str:
+        """The part of it that times and ids depend on: a store holds one of them.
+
+        Ranges decide which numbers become values, as other parts of a mapping do. Those
+        may change while a store is in use.
+        """
         policy = self.zoneless_policy
         zoneless = "" if policy == self._usual_policy else f"zoneless={policy}"
         mode = "medtech" if self.medtech else ""

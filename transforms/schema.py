@@ -124,7 +124,8 @@ MEASUREMENT = pa.schema(
         _field(
             "flag",
             pa.string(),
-            "comparator or reason of absence sent with the value",
+            "comparator or reason of absence sent with the value; `error` also of a"
+            " number out of its range",
             _MESSAGE,
         ),
         _field(
