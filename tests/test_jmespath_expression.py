@@ -167,7 +167,8 @@ def test_all_standard_functions_the_eight_and_the_five_are_known():
         *EXTENSIONS,
     }
     assert EXTENSIONS == {
-        *("toUtc", "parseDateTime", "dateFromParts", "addDuration", "scale10"),
+        *("toUtc", "toZone", "parseDateTime", "dateFromParts", "addDuration"),
+        "scale10",
     }
 
 

@@ -50,6 +50,7 @@ OURS = {
     "fromUnixTimestamp": "n",
     "fromUnixTimestampMs": "n",
     "toUtc": "xz",
+    "toZone": "sz",
     "parseDateTime": "sfz",
     "dateFromParts": "nnn",
     "addDuration": "snu",

@@ -15,6 +15,7 @@ from transforms.local_times import (
     date_of_object,
     parse_date_time,
     to_utc,
+    to_zone,
 )
 from transforms.time_formats import FormatError, time_format
 from transforms.time_zones import ZoneError, close_zone, zone_named
@@ -129,6 +130,56 @@ def test_instants_are_those_of_python(local, zone):
 
     assert instant == expected // datetime.timedelta(microseconds=1)
     assert offset == moment.utcoffset() // datetime.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("time", "zone", "shown"),
+    [
+        ("2026-10-04T05:12:31Z", "7200s", "2026-10-04T07:12:31+02:00"),
+        ("2026-10-04T05:12:31.1234567Z", 7200, "2026-10-04T07:12:31.1234567+02:00"),
+        ("2026-10-04T07:12+02:00", "Z", "2026-10-04T05:12:00Z"),
+        ("2026-10-04T23:30:00-02:00", BERLIN, "2026-10-05T03:30:00+02:00"),
+        # before and after the clocks change, twice
+        ("2026-03-29T00:59:59Z", BERLIN, "2026-03-29T01:59:59+01:00"),
+        ("2026-03-29T01:00:00Z", BERLIN, "2026-03-29T03:00:00+02:00"),
+        ("2026-10-25T00:30:00Z", BERLIN, "2026-10-25T02:30:00+02:00"),
+        ("2026-10-25T01:30:00Z", BERLIN, "2026-10-25T02:30:00+01:00"),
+        ("0001-01-01T00:00:00Z", "+01:00", "0001-01-01T01:00:00+01:00"),
+        ("9999-12-31T23:59:59Z", "-01:00", "9999-12-31T22:59:59-01:00"),
+    ],
+)
+def test_an_instant_as_a_clock_elsewhere_shows_it(time, zone, shown):
+    assert to_zone(time, zone) == shown
+
+
+@pytest.mark.parametrize(
+    ("time", "zone", "error"),
+    [
+        ("2026-10-04T05:12:31", "Z", InstantError),
+        ("2026-10-04", "Z", InstantError),
+        ("soon", "Z", InstantError),
+        ("2026-10-04T05:12:31Z", "Mars", ZoneError),
+        ("0001-01-01T00:00:00Z", "-01:00", InstantError),
+        ("0001-01-01T00:00:00Z", NEW_YORK, InstantError),
+        ("9999-12-31T23:59:59Z", "+01:00", InstantError),
+        ("9999-12-31T23:59:59Z", "Asia/Tokyo", InstantError),
+    ],
+)
+def test_what_no_clock_shows(time, zone, error):
+    with pytest.raises(error):
+        to_zone(time, zone)
+
+
+@given(
+    st.datetimes(day("1950-01-01"), day("2100-01-01")),
+    st.sampled_from([BERLIN, NEW_YORK, "Australia/Lord_Howe", "Asia/Kolkata", "Z"]),
+)
+def test_a_shown_instant_is_the_same_instant(moment, zone):
+    aware = moment.replace(tzinfo=datetime.timezone.utc)
+    shown = parse_instant(to_zone(aware.isoformat(), zone))
+    there = aware.astimezone(zone_named(zone))
+    assert shown[0] == parse_instant(aware.isoformat())[0]
+    assert shown[1] == there.utcoffset() // datetime.timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ Beside the standard ones
 the Azure MedTech service
 (https://learn.microsoft.com/azure/healthcare-apis/iot/how-to-use-custom-functions):
 `add`, `subtract`, `multiply`, `divide`, `pow`, `insertString`, `fromUnixTimestamp` and
-`fromUnixTimestampMs`; and five of ours: `toUtc`, `parseDateTime`, `dateFromParts`,
-`addDuration` and `scale10`.
+`fromUnixTimestampMs`; and six of ours: `toUtc`, `toZone`, `parseDateTime`,
+`dateFromParts`, `addDuration` and `scale10`.
 """
 
 import json
@@ -33,7 +33,7 @@ from transforms.time_formats import FormatError
 from transforms.time_zones import ZoneError
 
 EXTENSIONS = frozenset(
-    {"toUtc", "parseDateTime", "dateFromParts", "addDuration", "scale10"}
+    {"toUtc", "toZone", "parseDateTime", "dateFromParts", "addDuration", "scale10"}
 )
 """Functions that MedTech does not know."""
 
@@ -207,6 +207,10 @@ class MappingFunctions(functions.Functions):
     @functions.signature({"types": ["string", "number"]}, _ZONE)
     def _func_toUtc(self, local: Any, zone: Any) -> str:  # noqa: N802
         return named("toUtc", local_times.to_utc, _iso(local), zone)
+
+    @functions.signature(_STRING, _ZONE)
+    def _func_toZone(self, time: Any, zone: Any) -> str:  # noqa: N802
+        return named("toZone", local_times.to_zone, _iso(time), zone)
 
     @functions.signature(
         _STRING, _STRING, {"types": ["string", "number", "null"], "optional": True}

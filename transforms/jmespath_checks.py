@@ -13,6 +13,7 @@ from transforms.time_zones import ZoneError, close_zone, zone_named
 
 _TEXTS: dict[tuple[str, int], Callable[[str], Any]] = {
     ("toUtc", 1): zone_named,
+    ("toZone", 1): zone_named,
     ("parseDateTime", 1): time_format,
     ("parseDateTime", 2): zone_named,
     ("addDuration", 2): unit_named,

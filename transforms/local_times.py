@@ -24,7 +24,7 @@ from transforms.instants import (
     seventh_digit,
 )
 from transforms.time_formats import time_format
-from transforms.time_zones import localized, zone_named
+from transforms.time_zones import localized, offset_at, zone_named
 
 _SECOND = 1_000_000
 
@@ -85,6 +85,28 @@ def to_utc(local: str | float, zone: str | float) -> str:
     if offset is None:
         return _in_zone(instant, place, tick)
     return iso_instant(instant, offset, tick)
+
+
+def to_zone(time: str, zone: str | float) -> str:
+    """An instant as a clock in a zone shows it.
+
+    >>> to_zone("2026-10-04T05:12:31Z", "7200s")
+    '2026-10-04T07:12:31+02:00'
+
+    Args:
+        time: a date-time with an offset, or `Z`.
+        zone: see `zone_named`.
+
+    Raises:
+        InstantError: the first argument is no time, or has no offset.
+        ZoneError: the second is no zone.
+    """
+    place = zone_named(zone)
+    instant, offset, tick = _read(time)
+    if offset is None:
+        msg = "the time has no zone, so it names no instant; toUtc reads wall clocks"
+        raise InstantError(msg)
+    return iso_instant(instant, offset_at(instant, place), tick)
 
 
 def parse_date_time(text: str, format_: str, zone: str | float | None) -> str:

@@ -116,3 +116,28 @@ def _shift(minute: int, zone: datetime.tzinfo) -> int:
     )
     ahead = naive.replace(tzinfo=zone).utcoffset() or datetime.timedelta()
     return ahead // datetime.timedelta(microseconds=1)
+
+
+def offset_at(instant: int, zone: datetime.tzinfo) -> int:
+    """The offset in whole minutes that a zone has at an instant.
+
+    Args:
+        instant: µs since the epoch.
+        zone: of the clock.
+
+    Raises:
+        InstantError: the clock would show a time outside the years 1 to 9999.
+    """
+    try:
+        return _offset(instant // MINUTE, zone)
+    except OverflowError:
+        msg = "the time lies outside the years 1 to 9999"
+        raise InstantError(msg) from None
+
+
+@lru_cache(maxsize=100_000)
+def _offset(minute: int, zone: datetime.tzinfo) -> int:
+    first = datetime.datetime(1, 1, 1, tzinfo=datetime.timezone.utc)
+    moment = first + datetime.timedelta(minutes=minute - FIRST_INSTANT // MINUTE)
+    ahead = moment.astimezone(zone).utcoffset() or datetime.timedelta()
+    return ahead // datetime.timedelta(minutes=1)
