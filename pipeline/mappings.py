@@ -5,15 +5,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from transforms.code_checks import LOINC_CODE
 from transforms.device_mapping import DeviceMapping, load_device_mapping
 from transforms.errors import MappingError, Problem
 from transforms.fhir_mapping import FhirMapping, load_fhir_mapping
 from transforms.mapping_reader import UNREACHABLE, close_to
 from transforms.r4 import invalid_templates
 from transforms.rules import USUAL, Rules
+from transforms.unit_checks import UNIT_OF_MEASURE
+from transforms.value_checks import VITAL_SIGNS_PROFILE
+from transforms.vital_sign_checks import check_observations
 
 NOT_PORTABLE = "NotPortable"
 DIFFERS = "DiffersInMedTech"
+
+ABOUT_CODES = frozenset({LOINC_CODE, UNIT_OF_MEASURE, VITAL_SIGNS_PROFILE})
+"""Findings about what Observations say to other programs: they change nothing here."""
 
 
 class Mappings(NamedTuple):
@@ -50,6 +57,11 @@ class Mappings(NamedTuple):
         return _in_order(found, self.device, self.fhir)
 
     @property
+    def about_this_run(self) -> tuple[Problem, ...]:
+        """The findings that say what a run does otherwise than may be meant."""
+        return tuple(one for one in self.problems if one.code not in ABOUT_CODES)
+
+    @property
     def notations(self) -> int:
         """How many types differ in notation only under `--compat=medtech`."""
         every = self.fhir.differences if self.fhir is not None else ()
@@ -79,6 +91,7 @@ def load_mappings(
         text = _read(fhir, problems)
         digest.update(text.encode())
         fhir_mapping, findings = load_fhir_mapping(text, str(fhir), rules)
+        check_observations(fhir_mapping, findings)
         problems += findings.problems
         problems += invalid_templates(fhir_mapping)
         broken |= {found.file for found in findings.errors}

@@ -326,6 +326,21 @@ def test_a_run_warns_of_what_is_never_mapped(tmp_path, capfd):
     )
 
 
+def test_a_run_counts_what_it_does_not_show(tmp_path, capfd):
+    fhir = tmp_path / "fhir.json"
+    text = (VITAL_MONITOR / "fhir.json").read_text()
+    fhir.write_text(text.replace('"code": "/min"', '"code": "bpm"'))
+    device = f"--device_mapping={VITAL_MONITOR}/device.json"
+    mapping = f"--fhir_mapping={fhir}"
+    status, _, err = said(
+        capfd, "run", device, mapping, MESSAGES, f"--out={tmp_path}/o"
+    )
+    assert (status, err.splitlines()[0]) == (
+        0,
+        "1 warning about vital signs, units and codes: `vitalbeam check` names them",
+    )
+
+
 BAD = b'{"deviceId":"w","patientId":"p","measuredAt":"yesterday","HR":1}'
 
 

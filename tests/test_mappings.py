@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.mappings import load_mappings
 from transforms.errors import MappingError, Problem
-from transforms.rules import MEDTECH, USUAL, Rules
+from transforms.rules import MEDTECH, UNIT_POLICIES, USUAL, Rules
 
 VITAL_MONITOR = Path(__file__).parent.parent / "templates" / "vital-monitor"
 DEVICE, FHIR = VITAL_MONITOR / "device.json", VITAL_MONITOR / "fhir.json"
@@ -148,9 +148,12 @@ def test_what_is_mapped_but_never_produced_is_a_warning(write):
 def test_rules_are_part_of_the_version():
     versions = {
         load_mappings(DEVICE, FHIR, rules).version
-        for rules in (USUAL, MEDTECH, Rules(zoneless="utc"))
+        for rules in (
+            *(USUAL, MEDTECH, Rules(zoneless="utc")),
+            *(Rules(units=policy) for policy in UNIT_POLICIES),
+        )
     }
-    assert len(versions) == 3
+    assert len(versions) == 6
 
 
 def ours(type_name):

@@ -54,7 +54,8 @@ from transforms.jsonpath import JsonPathError, compile_path
 from transforms.located_json import parse
 from transforms.mapping_reader import Findings, is_type
 from transforms.occurrence import MomentError, moment_reader
-from transforms.rules import zone_of
+from transforms.plausible import PLAUSIBLE
+from transforms.rules import UNIT_POLICIES, zone_of
 from transforms.template_kinds import (
     CONTEXT_NAMES,
     EXTENSION_KEYS,
@@ -63,6 +64,7 @@ from transforms.template_kinds import (
     VALUE_EXTENSION_KEYS,
     VALUE_KEYS,
 )
+from transforms.vital_profiles import PANEL, PROFILES
 
 REFERENCE = ROOT / "templates" / "README.md"
 README = ROOT / "README.md"
@@ -377,6 +379,21 @@ def test_kinds():
         assert times == list(kind.timestamps or (fixed["time"],))
 
 
+def test_what_is_plausible():
+    header = ("value", "LOINC code", "UCUM code", "plausible")
+    (table,) = [table for table in TABLES if table.header == header]
+    shown = {
+        (code, row.code("UCUM code")): row.cells["plausible"]
+        for row in table.rows
+        for code in row.codes("LOINC code")
+    }
+    assert shown == {key: str(limits) for key, limits in PLAUSIBLE.items()}
+
+
+def test_every_policy_is_shown():
+    assert shown_in("`--unit_policy`", "the measurement table") == set(UNIT_POLICIES)
+
+
 # Worked examples.
 
 EXAMPLES = [
@@ -574,7 +591,8 @@ def test_every_value_type_and_aggregate_is_documented():
 
 
 def test_every_extension_has_an_example_in_both_documents():
-    extensions = {*EXTENSION_KEYS, *VALUE_EXTENSION_KEYS, *CONTEXT_NAMES, "aggregate"}
+    extensions = {*EXTENSION_KEYS, *VALUE_EXTENSION_KEYS, *CONTEXT_NAMES}
+    extensions |= {"aggregate", "validRange"}
     extensions |= set(MappingFunctions.FUNCTION_TABLE) - medtechs_functions()
     for path in (REFERENCE, README):
         shown = [part.text for e in examples(path.read_text()) for part in e.parts]
@@ -659,6 +677,16 @@ def test_limits():
 def test_no_name_of_medtech_is_said_to_be_missing_that_occurs():
     absent = shown_in("name", "here")
     assert not absent & (shown_in("error", "stage") | shown_in("code", "severity"))
+
+
+def test_units_of_vital_signs_are_documented():
+    (table,) = [t for t in TABLES if t.header == ("code", "profile", "units")]
+    shown = {
+        (row.codes("code")[0], row.codes("profile")[0], tuple(row.codes("units")))
+        for row in table.rows
+    }
+    known = {(p.code, p.name, p.units) for p in PROFILES if p.code != PANEL}
+    assert shown == known
 
 
 def test_every_flag_of_check_is_documented(capsys):

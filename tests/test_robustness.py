@@ -19,6 +19,7 @@ from transforms.model import MessageBatch
 from transforms.normalize import normalize
 from transforms.rules import MEDTECH, USUAL
 from transforms.template_kinds import EXTENSION_KEYS, KEYS, KINDS, VALUE_KEYS
+from transforms.vital_sign_checks import check_observations
 
 MODES = pytest.mark.parametrize("rules", [USUAL, MEDTECH], ids=["usual", "medtech"])
 
@@ -165,6 +166,7 @@ def test_any_text_as_device_mapping_gives_findings(rules, text):
 @hypothesis.given(text=st.text() | (fhir_files | documents).map(json.dumps))
 def test_any_text_as_fhir_mapping_gives_findings(rules, text):
     mapping, findings = load_fhir_mapping(text, "fhir.json", rules)
+    check_observations(mapping, findings)
     assert mapping.templates or findings.problems or "[]" in text.replace(" ", "")
 
 
