@@ -11,6 +11,11 @@ import sys
 
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 _CREATED = b'{"response":{"status":"201 Created","etag":"W/\\"1\\""}}'
+_FOUND_NONE = (
+    b'{"resource":{"resourceType":"Bundle","type":"searchset"},'
+    b'"response":{"status":"200 OK"}}'
+)
+_MISSING = b'{"response":{"status":"404 Not Found"}}'
 _NOTHING = b'{"resourceType":"Bundle","type":"searchset"}'
 _STATEMENT = b'{"resourceType":"CapabilityStatement","fhirVersion":"4.0.1"}'
 
@@ -21,15 +26,19 @@ def _http(status: str, body: bytes) -> bytes:
 
 
 @functools.lru_cache
-def _bundle(entries: int) -> bytes:
-    listed = b",".join([_CREATED] * entries)
+def _bundle(entries: int, answer: bytes) -> bytes:
+    listed = b",".join([answer] * entries)
     head = b'{"resourceType":"Bundle","type":"batch-response","entry":['
     return _http("200 OK", head + listed + b"]}")
 
 
 def _answer(head: bytes, body: bytes) -> bytes:
     if body.startswith(b'{"resourceType":"Bundle"'):
-        return _bundle(body.count(b'"request":{'))
+        # Entries of one Bundle are all of a kind.
+        wanted = _CREATED
+        if b'"method":"GET"' in body:
+            wanted = _FOUND_NONE if b"?identifier=" in body else _MISSING
+        return _bundle(body.count(b'"request":{'), wanted)
     if head.startswith(b"PUT"):
         return _http("201 Created", b"")
     if head.startswith(b"POST"):

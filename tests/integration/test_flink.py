@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 import requests
@@ -97,23 +97,48 @@ def everything(out, stub):
     }
 
 
+def misfits(observations):
+    """Statuses of Observations that the clock does not allow, by hour.
+
+    Of the hour that lasts, and the one before it, nothing is asked: when a watermark
+    passes is up to the runner.
+    """
+    hour = timedelta(hours=1)
+    lasting = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    wrong = set()
+    for observation in observations:
+        status, period = observation["status"], observation.get("effectivePeriod")
+        if period is None:
+            allowed = {"final"}
+        else:
+            start = datetime.fromisoformat(period["start"].replace("Z", "+00:00"))
+            start = start.replace(minute=0, second=0, microsecond=0)
+            if lasting - hour <= start <= lasting:
+                continue
+            allowed = {"preliminary"} if start > lasting else {"final", "amended"}
+        if status not in allowed:
+            wrong.add((status, str(period and start)))
+    return wrong
+
+
 PLACE = ("id", "source", "attributes", "enqueued_at", "first_seen", "last_seen")
 
 
 class Stream:
     """The job, as whoever operates it sees it."""
 
-    def __init__(self, broker, flink, server, out):
+    def __init__(self, broker, flink, server, out, name="live", topic=TOPIC):
         self.broker, self.flink = broker, flink
         self.server, self.out = server, out
+        self.name, self.topic = name, topic
 
     def submit(self, *more):
         """Runs the command; returns its exit status and what it says."""
         command = (
             *(sys.executable, "-m", "pipeline", "run", str(FLEET)),
-            f"--messages=kafka://{self.broker.servers}/{TOPIC}",
+            f"--messages=kafka://{self.broker.servers}/{self.topic}",
             *(f"--out={self.out}", f"--fhir={self.server.base}"),
-            *("--flush_seconds=1", "--job_name=live", *self.flink.options),
+            *("--flush_seconds=1", f"--job_name={self.name}", *self.flink.options),
             "--checkpointing_interval=2000",
         )
         done = subprocess.run(
@@ -129,7 +154,7 @@ class Stream:
         return self.checkpoints().restored_from
 
     def job(self):
-        return self.flink.rest.job("live")
+        return self.flink.rest.job(self.name)
 
     def checkpoints(self):
         return self.flink.rest.checkpoints(self.job().id)
@@ -148,7 +173,7 @@ class Stream:
         chance = random.Random(len(messages))
         for part in parts(messages, 100):
             self.broker.send(
-                TOPIC,
+                self.topic,
                 [
                     {"value": message, "partition": chance.randrange(PARTITIONS)}
                     for message in part
@@ -196,6 +221,37 @@ def test_a_group_has_a_place_once_it_has_committed_one(broker, monkeypatch):
     )
 
 
+def test_a_slot_is_open_then_closed_then_amended(broker, flink, server, tmp_path):
+    broker.create("slots", 2)
+    stream = Stream(broker, flink, server, tmp_path / "out", "slots", "slots")
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+
+    def send(partition, minute, steps):
+        at = yesterday.replace(minute=minute, second=0, microsecond=0)
+        message = {
+            "deviceId": f"watch-{partition}",
+            "patientId": f"patient-{partition}",
+            "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            "steps": steps,
+        }
+        value = json.dumps(message).encode()
+        broker.send("slots", [{"value": value, "partition": partition}])
+
+    def statuses():
+        return [observation["status"] for observation in observed(stream)]
+
+    # A partition that has never had a message keeps Beam's watermark from moving.
+    send(0, 5, 10)
+    stream.start()
+    wait(lambda: statuses() == ["preliminary"], "nothing is written early")
+    # Then it passes the hour, all of whose readings have been handed on.
+    send(1, 10, 20)
+    wait(lambda: statuses() == ["final", "final"], "the slot is not closed")
+    send(0, 15, 30)
+    wait(lambda: sorted(statuses()) == ["amended", "final"], "nothing is amended")
+    flink.rest.cancel(stream.job().id)
+
+
 def test_nothing_is_lost_or_doubled_whatever_dies(
     stream, whole, flink, tmp_path, capsys
 ):
@@ -220,9 +276,14 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     wait(lambda: ready(flink), "the JobManager does not come back")
     assert "/chk-" in stream.start()
     wait(lambda: everything(stream.out, stream.server) == whole, "readings are missing")
+    wait(lambda: not misfits(observed(stream)), "slots stay open, or are closed early")
     assert {"Normalize_DeviceEvent", "Store_ReadingStored"} <= counters(flink)
     refuses_what_would_lose_readings(stream, flink, tmp_path)
     assert everything(stream.out, stream.server) == whole
+
+
+def observed(stream):
+    return list(stream.server.store.everything("Observation").values())
 
 
 def ready(flink):

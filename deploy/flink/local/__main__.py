@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,6 +122,8 @@ def _existing(flags: argparse.Namespace) -> Cluster:
 
 
 def _stay(cluster: Cluster) -> None:
+    # Whoever ends a group of processes ends the cluster with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sys.stdin.read()
     except KeyboardInterrupt:
