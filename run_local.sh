@@ -3,7 +3,7 @@
 #
 #   ./run_local.sh                 set up, run the sample job, show what came out
 #   ./run_local.sh test [ARGS]     set up, run the tests (ARGS go to pytest)
-#   ./run_local.sh run|check|preview|push ...   the command line
+#   ./run_local.sh run|check|preview|push|convert ...   the command line
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 venv="$here/.venv"
@@ -70,12 +70,12 @@ EOF
     cd "$here"
     exec "$venv/bin/python" -m pytest "$@"
     ;;
-  run | check | preview | push | -h | --help)
+  run | check | preview | push | convert | -h | --help)
     set_up analysis
     exec "$venv/bin/python" -m pipeline "$@"
     ;;
   *)
-    echo "usage: ./run_local.sh [test [ARGS] | run|check|preview|push ... | --help]" >&2
+    echo "usage: ./run_local.sh [test [ARGS] | run|check|preview|push|convert ... | --help]" >&2
     exit 2
     ;;
 esac

@@ -1,7 +1,8 @@
-"""The command line: `vitalbeam run | check | preview | push`.
+"""The command line: `vitalbeam run | check | preview | push | convert`.
 
 Exit status of `run`, `preview` and `push`: 0 clean, 1 with dead letters, 2 mapping or
-usage error. Of `check`: 0, or 1 with errors, 2 usage error. Of all: 3 when the program
+usage error. Of `check`: 0, or 1 with errors, 2 usage error. Of `convert`: 0, or 1 when
+something of an export could not be read, 2 usage error. Of all: 3 when the program
 itself failed (a full disk, a server that is down, a bug), 130 when it was interrupted.
 What a command needs is imported when it runs: `--help` and `check` do not pay for
 Apache Beam.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from pipeline.beam_errors import sentence
+from pipeline.convert_flags import add_convert_flags
 from pipeline.flink_flags import add_flink_flags
 from pipeline.logs import set_up_logs
 from pipeline.mappings import Mappings, load_mappings
@@ -81,6 +83,11 @@ _EXAMPLES = {
   vitalbeam push out --fhir=https://server/fhir \\
       --fhir_auth=bearer --fhir_token_env=TOKEN
       load what an earlier run has written to out/fhir into a FHIR server
+""",
+    "convert": """\
+  vitalbeam convert apple-health export.zip --patient=patient-1 --out=inbox/apple.ndjson
+      make messages of a file that is no JSON, then:
+      vitalbeam run templates/apple-export-xml --messages=inbox/apple.ndjson --out=out
 """,
 }
 
@@ -148,6 +155,14 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     add_server_flags(preview.add_argument_group("FHIR server"))
     _add_push(commands)
+    convert = _program(
+        commands,
+        "convert",
+        "make messages of the exports of vendors that are not JSON lines",
+        "What does not become a message is counted. Names of people and of their devices"
+        "\nstay behind. A file that is damaged gives what stands before the damage.",
+    )
+    add_convert_flags(convert)
     tidy = [_underscored(argument) for argument in argv]
     flags, rest = parser.parse_known_args(tidy)
     if rest and flags.command != "run":
@@ -389,6 +404,30 @@ def push(flags: argparse.Namespace) -> int:
     return WITH_DEAD_LETTERS if dead_letters(counts) else CLEAN
 
 
+def convert(flags: argparse.Namespace) -> int:
+    """Makes messages of exports."""
+    from pipeline.convert import convert as make
+    from pipeline.converted import Settings
+
+    settings = Settings(
+        patient=flags.patient,
+        device=flags.device,
+        timezone=flags.timezone,
+        date_order=flags.date_order,
+    )
+    count, notes = make(flags.kind, flags.files, flags.out, settings)
+    for told in notes.told:
+        sys.stderr.write(f"vitalbeam: {told}\n")
+    if more := notes.problems - len(notes.told):
+        sys.stderr.write(f"vitalbeam: and {_many(more, 'more problem')}\n")
+    place = "" if flags.out == "-" else f" in {flags.out}"
+    sys.stderr.write(f"{count:,} {'message' if count == 1 else 'messages'}{place}\n")
+    if notes.left_out:
+        kinds = (f"{n:,} {name}" for name, n in sorted(notes.left_out.items()))
+        sys.stderr.write(f"left out: {', '.join(kinds)}\n")
+    return WITH_DEAD_LETTERS if notes.problems else CLEAN
+
+
 def _messages(inputs: Inputs) -> str:
     if inputs.messages is None:
         msg = "there are no messages: give --messages=GLOB, or DIR with messages.ndjson"
@@ -453,8 +492,8 @@ def _command_of(argv: Sequence[str]) -> int:
         from pipeline.ingest_options import beam_options
 
         beam_options(rest)  # first: for a misspelt flag another one seems to be missing
-    if flags.command == "push":
-        return push(flags)
+    if flags.command in ("push", "convert"):
+        return (push if flags.command == "push" else convert)(flags)
     inputs = resolve_inputs(flags.folder, flags)
     if flags.command == "run":
         return run(flags, inputs, rest)
