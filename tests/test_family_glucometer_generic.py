@@ -159,3 +159,10 @@ def test_nothing_else_is_told(tmp_path):
     assert "Observation" in told
     for secret in ("Erika", "48.85"):
         assert secret not in told
+
+
+def test_a_number_is_no_time_whatever_the_zone(tmp_path):
+    sent = {"Body": reading(timestamp=1791090751), "Properties": {"timezone": "+02:00"}}
+    found, errors = made("glucometer-generic", sent, tmp_path=tmp_path)
+    assert found == []
+    assert [name for name, _text in errors] == ["IncompatibleDataException"]
