@@ -159,8 +159,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         commands,
         "convert",
         "make messages of the exports of vendors that are not JSON lines",
-        "What does not become a message is counted. Names of people and of their devices"
-        "\nstay behind. A file that is damaged gives what stands before the damage.",
+        "What does not become a message is counted. Names of people and their devices"
+        " stay\nbehind. A file that is damaged gives what stands before the damage.",
     )
     add_convert_flags(convert)
     tidy = [_underscored(argument) for argument in argv]
