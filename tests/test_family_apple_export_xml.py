@@ -189,12 +189,12 @@ def test_halves_of_another_converter_meet(tmp_path):
         (record("BodyMass", "5", "slug"), {}, "Unable to extract required value"),
         (record("BodyMass", "0", "kg"), {}, "The value [body_weight] is outside"),
         (
-            record("HeartRate", "64", startDate="2026-10-04 07:12:31"),
+            record("HeartRate", "64", end="2026-10-04 07:12:31"),
             {},
             "Unable to read [TimestampExpression]: the time has no zone",
         ),
         (
-            record("HeartRate", "64", end="2026-10-04 06:00:00 +0200"),
+            record("StepCount", "64", "count", end="2026-10-04 06:00:00 +0200"),
             {},
             "Unable to read [EndTimeExpression]",
         ),

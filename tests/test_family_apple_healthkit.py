@@ -154,7 +154,7 @@ def test_times(start, zone, time, tmp_path):
         ),
         ({"heartRate": "fast"}, {}, "The value [heart_rate] is not a finite"),
         (
-            {"heartRate": 64, "startDate": "2026-10-04T07:12:31"},
+            {"heartRate": 64, "endDate": "2026-10-04T07:12:31"},
             {"timezone": None},
             "Unable to read [TimestampExpression]: the time has no zone",
         ),
