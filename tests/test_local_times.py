@@ -193,6 +193,17 @@ def test_a_shown_instant_is_the_same_instant(moment, zone):
             "2026-10-04T07:12:31+02:00",
         ),
         ("2026-10-04 07:12:31 Z", "%F %T %z", BERLIN, "2026-10-04T07:12:31Z"),
+        # iOS writes a narrow no-break space before AM and PM
+        *(
+            (
+                f"2026-10-04 7:12:31{blank}PM +0200",
+                form,
+                None,
+                "2026-10-04T19:12:31+02:00",
+            )
+            for blank in (" ", "\u202f", "\u00a0")
+            for form in ("%F %I:%M:%S %p %z", "%F %I:%M:%S\u202f%p %z")
+        ),
         ("10/4/26 7:12 AM", "%m/%d/%y %I:%M %p", BERLIN, "2026-10-04T07:12:00+02:00"),
         ("12:00 am 4 oct 2026", "%I:%M %p %d %b %Y", None, "2026-10-04T00:00:00"),
         (

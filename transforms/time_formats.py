@@ -31,6 +31,9 @@ _Part: TypeAlias = tuple[str, str]
 
 _OFFSET: _Part = ("offset", r"[Zz]|UTC|GMT|[+-]\d\d(?::?\d\d)?")
 
+_BLANKS = r"[\s\u00a0\u202f]+"
+"""What a blank of a format may be: clocks of twelve hours have narrow ones, too."""
+
 _PERCENT: dict[str, tuple[_Part, ...]] = {
     "Y": (("year", r"\d{4}"),),
     "y": (("short_year", r"\d\d"),),
@@ -154,7 +157,7 @@ def _percent_parts(text: str) -> Iterator[_Part]:
                 raise FormatError(msg)
             yield from _PERCENT[code]
         else:
-            yield "", r"\s+" if character.isspace() else re.escape(character)
+            yield "", _BLANKS if character.isspace() else re.escape(character)
 
 
 def _dotnet_parts(text: str) -> Iterator[_Part]:
