@@ -34,8 +34,8 @@ LOCAL_RUNNER = "FnApiRunner"
 WORTH_A_WORKER = 16 << 20
 """Bytes of input that take longer than a process takes to start."""
 
-_USUAL = 64 << 20
-"""Bytes of a slice: a fifth faster than half of it, for 100 MiB more of memory."""
+_USUAL = 32 << 20
+"""Bytes of a slice. Twice as much is an eighth faster, for 200 MiB more of memory."""
 
 _AT_ONCE = 256 << 20
 """Bytes of all slices that are worked on at a time: many cores share one memory."""

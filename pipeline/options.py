@@ -170,7 +170,7 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         "--slice_mb",
         type=int,
         metavar="MB",
-        help="MB of input that each process of a local run holds at a time (default 64,"
+        help="MB of input that each process of a local run holds at a time (default 32,"
         " less if many do, 4 if they write to a server)",
     )
     parser.add_argument(
