@@ -1,5 +1,6 @@
 """Runs the mapping of a family over messages, and says in short what comes out."""
 
+import functools
 import json
 
 from runs import ROOT
@@ -32,10 +33,15 @@ def made(family, *messages, tmp_path, fhir="fhir.json"):
     return briefs, [(letter.error, letter.message) for letter in found.dead_letters]
 
 
+@functools.lru_cache
+def loaded(folder, fhir="fhir.json"):
+    """The mappings of a folder; to compile hundreds of templates takes seconds."""
+    return load_mappings(folder / "device.json", folder / fhir)
+
+
 def previewed(family, *messages, tmp_path, fhir="fhir.json"):
     """The whole preview of some messages."""
-    folder = TEMPLATES / family
-    mappings = load_mappings(folder / "device.json", folder / fhir)
+    mappings = loaded(TEMPLATES / family, fhir)
     lines = [m if isinstance(m, bytes) else json.dumps(m).encode() for m in messages]
     path = tmp_path / "messages.ndjson"
     path.write_bytes(b"".join(line + b"\n" for line in lines))

@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from families import FAMILIES, TEMPLATES
+from families import FAMILIES, TEMPLATES, loaded
 from fhir_r4 import assert_valid
 from runs import ROOT
 
@@ -43,20 +43,23 @@ OF_THE_MISSION = (
     "blood-pressure-cuff-generic",
 )
 
+BUILT = built()
+"""What `python -m templates.build` would write."""
+
 
 def test_all_families_are_there():
     assert sorted(FAMILIES) == sorted(OF_THE_MISSION)
 
 
 @pytest.mark.parametrize(
-    "path", sorted(built()), ids=lambda p: f"{p.parent.name}/{p.name}"
+    "path", sorted(BUILT), ids=lambda p: f"{p.parent.name}/{p.name}"
 )
 def test_what_is_built_is_built_of_what_is_here(path):
-    assert path.read_text() == built()[path], "run python -m templates.build"
+    assert path.read_text() == BUILT[path], "run python -m templates.build"
 
 
 def previewed(folder, messages, fhir="fhir.json"):
-    mappings = load_mappings(folder / "device.json", folder / fhir)
+    mappings = loaded(folder, fhir)
     assert mappings.problems == ()
     return preview(mappings, [str(messages)], Intake(), "")
 
