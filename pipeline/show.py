@@ -1,5 +1,6 @@
 """Tables and findings for people."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,8 +18,17 @@ if TYPE_CHECKING:  # what prints findings should not load Apache Beam
     from transforms.model import Measurement
 
 
+_WIDE = 160
+"""Characters of a line that goes to a file or a pipe, where nothing need be folded."""
+
+
 class Terminal(Console):
     """A console whose reader may leave: rich would exit with status 1 then."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _WIDE
 
     def on_broken_pipe(self) -> None:
         """Leaves it to the command line."""
@@ -90,12 +100,13 @@ def _table(title: str, *columns: str) -> Table:
         header_style="dim",
     )
     for column in columns:
-        # What is short and names the row stays whole; the rest folds.
+        # What is short and names the row stays whole; of the rest the widest folds
+        # first, so that of each something is left.
         table.add_column(column, overflow="fold", no_wrap=column in _WHOLE)
     return table
 
 
-_WHOLE = {"at", "type", "time", "resource", "id", "effective"}
+_WHOLE = {"at", "resource", "id"}
 
 _POSITION = re.compile(r"\d+\Z")
 

@@ -4,11 +4,13 @@ import io
 
 import orjson
 import pytest
+from families import TEMPLATES, loaded
 from rich.console import Console
 
-from pipeline.preview import Preview
+from pipeline.preview import Preview, preview
 from pipeline.show import print_preview, print_problems
 from transforms.errors import Problem
+from transforms.intake import Intake
 from transforms.model import DeadLetter, Measurement
 
 
@@ -283,3 +285,12 @@ def test_what_messages_say_is_neither_markup_nor_terminal_control():
         r" \x1b]0;title\x07\x1b[2J  a\nb=[/]\x9b"
     )
     assert lines[2] == row
+
+
+def test_no_column_is_lost_where_ids_are_long_and_the_terminal_is_narrow():
+    folder = TEMPLATES / "openmhealth"
+    messages = [str(folder / "messages.ndjson")]
+    found = preview(loaded(folder), messages, Intake(), "")
+    lines = printed(print_preview, found, width=80, with_resources=True)
+    assert any("heart_rate=64" in line for line in lines)
+    assert any(line.endswith(" 113 mg/dl") for line in lines)
