@@ -81,12 +81,12 @@ def fhir_templates(**ranges):
             "periodInterval": 15,
             "value": ranged(sampled("cgm", unit="mg/dL")),
         },
-        {
-            "typeName": "mean",
-            "codes": codes("8867-4"),
-            "periodInterval": 15,
-            "value": ranged(quantity("pulse", "/min", aggregate="mean")),
-        },
+        vital_sign(
+            "mean",
+            "8867-4",
+            periodInterval=15,
+            value=ranged(quantity("pulse", "/min", aggregate="mean")),
+        ),
     ]
 
 
