@@ -163,3 +163,9 @@ def test_the_readme_names_every_family():
     told = (ROOT / "README.md").read_text()
     linked = set(re.findall(r"\(templates/([\w-]+)", told))
     assert set(FAMILIES) - linked == set()
+
+
+def test_every_template_names_what_its_messages_hold():
+    """Else it would be evaluated on the messages of all other families, too."""
+    templates = loaded(TEMPLATES / "all").device.templates
+    assert [each.location for each in templates if not each.gates] == []
