@@ -152,8 +152,7 @@ def show(results: list[Result], pinned: str, rounds: int) -> None:
         )
     console = Console()
     console.print(table)
-    for name, fact in machine.facts().items():
-        console.print(f"{name:>15}  {fact}", highlight=False)
+    machine.show(console)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -98,8 +98,7 @@ def show(results: list[Result], pinned: str) -> None:
     table.add_row("median", "", "", "", "", f"{middle:.2f}")
     console = Console()
     console.print(table)
-    for name, fact in machine.facts().items():
-        console.print(f"{name:>15}  {fact}", highlight=False)
+    machine.show(console)
 
 
 def main(arguments: list[str] | None = None) -> None:

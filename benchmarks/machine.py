@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+from rich.console import Console
+
 LIBRARIES = (
     "apache-beam",
     "orjson",
@@ -27,6 +29,12 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         **{library: version(library) for library in LIBRARIES},
     }
+
+
+def show(console: Console) -> None:
+    """Prints the facts below what was measured."""
+    for name, fact in facts().items():
+        console.print(f"{name:>15}  {fact}", highlight=False)
 
 
 def _processor() -> str:

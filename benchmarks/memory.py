@@ -48,8 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     console = Console()
     console.print(table)
-    for name, fact in machine.facts().items():
-        console.print(f"{name:>15}  {fact}", highlight=False)
+    machine.show(console)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,7 @@ def show(results: dict[str, list[Any]]) -> None:
         for row in rows:
             table.add_row(*(f"{v:,.0f}" if not isinstance(v, str) else v for v in row))
         console.print(table)
-    for name, fact in machine.facts().items():
-        console.print(f"{name:>15}  {fact}", highlight=False)
+    machine.show(console)
 
 
 def _measure(bench: Bench, options: argparse.Namespace) -> dict[str, list[Any]]:
