@@ -49,14 +49,14 @@ def convert(kind: str, files: Sequence[str], out: str, settings: Settings) -> Co
     """Writes the messages of some exports.
 
     Args:
-        kind: a key of `KINDS`.
+        kind: a key of `_KINDS`.
         files: of that kind.
         out: file of the messages, or `-`.
         settings: what the exports do not say.
 
     Raises:
-        UsageError: a file is none of the kind, or the flags do not fit; nothing is
-            written.
+        UsageError: a file is none of the kind, or the flags do not fit; no file is
+            written (to stdout what earlier files gave).
         OSError: a file cannot be read or written.
     """
     _check(files, settings)

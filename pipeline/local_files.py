@@ -115,14 +115,15 @@ def _locked(path: Path) -> Iterator[int]:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_same(path, descriptor):
+            if is_same(path, descriptor):
                 yield descriptor
                 return
         finally:
             os.close(descriptor)
 
 
-def _is_same(path: Path, descriptor: int) -> bool:
+def is_same(path: Path, descriptor: int) -> bool:
+    """Whether a name still means the file that is open."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

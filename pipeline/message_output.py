@@ -11,6 +11,7 @@ from typing import IO, BinaryIO, cast
 
 import zstandard
 
+from pipeline.local_files import is_same
 from pipeline.options import UsageError
 
 STDOUT = "-"
@@ -58,7 +59,7 @@ def _lock(file: BinaryIO, path: Path, out: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Whoever held it before may have renamed it: then it is a file that is whole.
-        ours = path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
+        ours = is_same(path, file.fileno())
     except BlockingIOError:
         ours = False
     if not ours:
