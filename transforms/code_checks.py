@@ -7,7 +7,8 @@ https://loinc.org/8867-4.
 import re
 from collections.abc import Sequence
 
-from transforms.fhir_template import FhirValue, QuantityValue, SampledDataValue
+from transforms import observation_value
+from transforms.fhir_template import FhirValue
 from transforms.located_template import Located, Measured
 from transforms.mapping_reader import Findings
 from transforms.unit_names import meant, without_annotations
@@ -119,10 +120,7 @@ def _check_unit(measured: Measured, findings: Findings) -> None:
 
 def unit_of(value: FhirValue | None) -> str | None:
     """The code of UCUM that a value has or seems to have, without annotations."""
-    if isinstance(value, QuantityValue):
-        text = value.code or value.unit
-    else:
-        text = value.unit if isinstance(value, SampledDataValue) else None
+    text = None if value is None else observation_value.unit_of(value)
     code = None if text is None else meant(text)
     return None if code is None else without_annotations(code)
 

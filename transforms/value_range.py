@@ -22,9 +22,8 @@ from transforms.fhir_template import (
 from transforms.observation_value import unit_of
 from transforms.plausible import plausible_range
 from transforms.rules import AS_SENT, Rules
+from transforms.ucum import UCUM
 from transforms.value_check import Check
-
-UCUM = "http://unitsofmeasure.org"
 
 
 def in_range(
