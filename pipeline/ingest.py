@@ -9,6 +9,7 @@ from apache_beam.transforms.window import GlobalWindows
 
 from pipeline.fhir_settings import FhirServer
 from pipeline.firings import Always, ByPane, ByWatermark, FiringRule
+from pipeline.spill import Spill
 from pipeline.store import Store
 from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
@@ -87,6 +88,41 @@ def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
         job: what to do.
         read: gives the messages, as batches.
     """
+    grouped, letters = _grouped(root, job, read, job.lanes)
+    _write_letters((*letters, *_write(_stored(grouped, job), job)), job)
+
+
+def build_spilling(
+    root: beam.Pipeline, job: Ingest, read: beam.PTransform, spill: Spill
+) -> None:
+    """Wires the first half of a chain in two: readings are put aside.
+
+    Args:
+        root: the pipeline to build on.
+        job: what to do.
+        read: gives the messages, as batches.
+        spill: where to.
+    """
+    _grouped_lanes, letters = _grouped(root, job, read, spill)
+    _write_letters(letters, job)
+
+
+def build_settling(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
+    """Wires the second half: what was put aside is stored, and all follows from that.
+
+    Args:
+        root: the pipeline to build on.
+        job: what to do.
+        read: gives the readings, by slot and shard.
+    """
+    store = Store(job.parquet / "measurement", job.periods, _firing_rule(job.lanes))
+    readings = root | "ReadReadings" >> read
+    _write_letters(_write(readings | store, job), job)
+
+
+def _grouped(
+    root: beam.Pipeline, job: Ingest, read: beam.PTransform, lanes: Lanes | Spill
+) -> tuple[Grouped, Letters]:
     version = job.intake.mapping_version
     device_mapping, fhir_mapping = job.device_mapping, job.fhir_mapping
 
@@ -95,10 +131,10 @@ def build(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> None:
     identities = job.identities or MessageIdentities(job.device_system)
     identified = normalized.measurements | Identify(identities, version)
     grouped = identified.measurements | "Group" >> GroupByShardAndSlot(
-        fhir_mapping, job.shards, version, job.lanes, job.limits
+        fhir_mapping, job.shards, version, lanes, job.limits
     )
     letters = tuple(stage.dead_letters for stage in (normalized, identified, grouped))
-    _write_letters((*letters, *_write(_stored(grouped, job), job)), job)
+    return grouped, letters
 
 
 def build_closing(root: beam.Pipeline, job: Ingest, keys: Sequence[SlotKey]) -> None:

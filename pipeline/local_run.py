@@ -1,16 +1,20 @@
-"""A bounded run on this machine: slice by slice, in memory that does not grow.
+"""A bounded run on this machine, in memory that does not grow with its input.
 
-Local runners keep every shuffled element in memory, so a run over all input at once
-would not end for large input. Each slice is a run of the whole chain; because the
-store upserts, many small runs leave exactly what one large run leaves, and several
-processes may run them at once.
+Local runners keep every shuffled element in memory. So a run whose input is more than
+they should hold is many runs of two halves of the chain: the first ones take in some of
+the messages each and put the readings aside on disk, sorted by slot; once all are in,
+the others store some of the slots each, and write what follows. Several processes may
+work at once. The stores are those that one run of the whole chain leaves.
 """
 
 import collections
+import contextlib
 import functools
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import apache_beam as beam
@@ -18,11 +22,13 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult
 
-from pipeline.ingest import Ingest, build
+from pipeline.ingest import Ingest, build, build_settling, build_spilling
 from pipeline.ingest_options import beam_options
 from pipeline.message_files import Slice, file_size, slices_of
+from pipeline.options import UsageError
 from pipeline.progress import Progress
 from pipeline.read_messages import ReadMessages
+from pipeline.spill import Portion, ReadSpilled, Spill, portions_in, spill_folder
 from pipeline.workers import run_all, usable_cores
 
 Counts = collections.Counter[str]
@@ -34,11 +40,17 @@ LOCAL_RUNNER = "FnApiRunner"
 WORTH_A_WORKER = 16 << 20
 """Bytes of input that take longer than a process takes to start."""
 
-_USUAL = 32 << 20
-"""Bytes of a slice. Twice as much is an eighth faster, for 200 MiB more of memory."""
+_USUAL = 64 << 20
+"""Bytes of messages that are taken in, or of readings that are stored, in one run."""
+
+_FEW = 16 << 20
+"""Bytes of messages that memory holds in all stages at once."""
+
+_PORTION = 16 << 20
+"""Bytes of readings of one slot that memory holds in all stages at once."""
 
 _AT_ONCE = 256 << 20
-"""Bytes of all slices that are worked on at a time: many cores share one memory."""
+"""Bytes of all that are worked on at a time: many cores share one memory."""
 
 _ROUNDS_EACH = 3
 """How many slices a worker has at least, so that all end at about the same time."""
@@ -64,7 +76,7 @@ def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) ->
         wire: builds it.
         options: of the runner.
     """
-    with _collecting_at_end():
+    with _collecting_first():
         root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
         wire(root)
         result = root.run()
@@ -73,17 +85,15 @@ def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) ->
 
 
 class Round(NamedTuple):
-    """Slices of files to run together."""
+    """Slices of files to take in together."""
 
     slices: list[Slice]
     stored: int
     """Bytes of the files that they stand for."""
 
 
-def run_round(job: Ingest, beam_flags: Sequence[str], part: Round) -> Counts:
-    """Runs the chain over some slices, all at once."""
-    read = ReadMessages(part.slices)
-    return run_here(lambda root: build(root, job, read), beam_options(beam_flags))
+Settlement = list[Portion]
+"""Readings that were put aside, to be stored together."""
 
 
 def run_local(
@@ -93,37 +103,161 @@ def run_local(
     workers: int | None,
     beam_flags: Sequence[str],
 ) -> Counts:
-    """Runs the chain over files, some slices at a time.
+    """Runs the chain over files.
 
     Args:
         job: what to do.
         paths: the files, in order.
-        slice_bytes: bytes of input per run of the chain: a part of a large file, or
-            many small files; None for what suits the number of workers.
+        slice_bytes: bytes of input per run: a part of a large file, or many small
+            files; None for what suits the number of workers.
         workers: processes that do so at once; None for what suits the input.
         beam_flags: options of the runner.
 
     Returns:
         The counts of all runs.
     """
-    total = collections.Counter[str]()
     sizes = {path: file_size(path) for path in paths}
     size = sum(sizes.values())
+    plan = plan_for(size, slice_bytes, workers)
+    run = _Run(job, plan, beam_flags)
+    run.over(_rounds(sizes, plan.slice_bytes), size)
+    return run.total
+
+
+class Plan(NamedTuple):
+    """How a run is cut."""
+
+    slice_bytes: int
+    """Of input, or of readings put aside, per run of half the chain."""
+    workers: int
+
+
+def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
+    """Fills in what the user leaves to us.
+
+    Args:
+        size: bytes of the input.
+        slice_bytes: as the user wants them.
+        workers: as the user wants them.
+    """
     if workers is None:
         workers = min(usable_cores(), size // WORTH_A_WORKER) or 1
     if slice_bytes is None:
         slice_bytes = max(min(_USUAL, _AT_ONCE // workers), _LEAST)
     if workers > 1:  # all have something to do, until nearly the end
         slice_bytes = min(slice_bytes, max(size // (workers * _ROUNDS_EACH), _LEAST))
-    with Progress(size) as progress:
+    return Plan(slice_bytes, workers)
 
-        def done(part: Round, counts: Counts) -> None:
-            total.update(counts)
-            progress.advance(counts["DeviceEvent"], part.stored)
 
-        work = functools.partial(run_round, job, beam_flags)
-        run_all(work, _rounds(sizes, slice_bytes), workers, done)
-    return total
+class _Run:
+    """One run: what it takes, and what it has counted so far."""
+
+    def __init__(self, job: Ingest, plan: Plan, beam_flags: Sequence[str]) -> None:
+        self._job = job
+        self._plan = plan
+        self._beam_flags = beam_flags
+        self._progress = Progress(0)
+        self.total: Counts = collections.Counter()
+
+    def over(self, rounds: Iterator[Round], size: int) -> None:
+        """Runs the chain over messages: whole if they are few.
+
+        Args:
+            rounds: the messages.
+            size: bytes of the files that they stand for.
+        """
+        first = list(itertools.islice(rounds, 2))
+        few = sum(part.end - part.start for each in first for part in each.slices)
+        if len(first) == 2 or few > _FEW:
+            self._in_halves(itertools.chain(first, rounds), size)
+            return
+        with Progress(size) as self._progress:
+            for part in first:
+                self._note(part, run_round(self._job, self._beam_flags, None, part))
+
+    def _in_halves(self, rounds: Iterator[Round], size: int) -> None:
+        """Takes all messages in, then stores all readings."""
+        failures: list[Exception] = []
+        with spill_folder(self._job.parquet.local) as folder:
+            work = functools.partial(run_part, self._job, self._beam_flags, folder)
+            readable = _until_failure(rounds, failures)
+            with contextlib.closing(self._phases(readable, size, folder)) as phases:
+                run_all(work, phases, self._plan.workers, self._note)
+        for failure in failures:
+            raise failure
+
+    def _phases(
+        self, rounds: Iterator[Round], size: int, folder: Path
+    ) -> Generator[Iterable[Round | Settlement], None, None]:
+        with Progress(size) as self._progress:
+            yield rounds
+        settlements = self._settlements(folder)
+        stored = sum(portion.size for part in settlements for portion in part)
+        with Progress(stored, noun="readings") as self._progress:
+            yield settlements
+
+    def _settlements(self, folder: Path) -> list[Settlement]:
+        settlements: list[Settlement] = []
+        size = 0
+        for portion in portions_in(folder, _PORTION):
+            if not settlements or size + portion.size > self._plan.slice_bytes:
+                settlements.append([])
+                size = 0
+            settlements[-1].append(portion)
+            size += portion.size
+        return settlements
+
+    def _note(self, part: Round | Settlement, counts: Counts) -> None:
+        self.total.update(counts)
+        if isinstance(part, Round):
+            self._progress.advance(counts["DeviceEvent"], part.stored)
+        else:
+            rows = sum(piece.rows for portion in part for piece in portion.pieces)
+            self._progress.advance(rows, sum(portion.size for portion in part))
+
+
+def run_part(
+    job: Ingest, beam_flags: Sequence[str], folder: Path, part: Round | Settlement
+) -> Counts:
+    """Does a part of a run in halves."""
+    if isinstance(part, Round):
+        return run_round(job, beam_flags, folder, part)
+    read = ReadSpilled(part)
+    return run_here(
+        lambda root: build_settling(root, job, read), beam_options(beam_flags)
+    )
+
+
+def run_round(
+    job: Ingest, beam_flags: Sequence[str], folder: Path | None, part: Round
+) -> Counts:
+    """Runs the chain over some slices, all at once.
+
+    Args:
+        job: what to do.
+        beam_flags: options of the runner.
+        folder: where to put the readings aside; None to store them.
+        part: the slices.
+    """
+    read = ReadMessages(part.slices)
+
+    def wire(root: beam.Pipeline) -> None:
+        if folder is None:
+            build(root, job, read)
+        else:
+            build_spilling(root, job, read, Spill(folder))
+
+    return run_here(wire, beam_options(beam_flags))
+
+
+def _until_failure(
+    rounds: Iterator[Round], failures: list[Exception]
+) -> Iterator[Round]:
+    """The rounds before a file that is damaged: what stands before it is stored."""
+    try:
+        yield from rounds
+    except (OSError, UsageError) as error:
+        failures.append(error)
 
 
 def _rounds(sizes: Mapping[str, int], slice_bytes: int) -> Iterator[Round]:
@@ -142,20 +276,21 @@ def _rounds(sizes: Mapping[str, int], slice_bytes: int) -> Iterator[Round]:
 
 
 @contextmanager
-def _collecting_at_end() -> Iterator[None]:
-    """Looks for cyclic garbage once, after a slice.
+def _collecting_first() -> Iterator[None]:
+    """Looks for cyclic garbage once, before a run.
 
     Batches are millions of tuples without cycles; walking them again and again costs a
-    sixth of the run. What is cyclic (a run's graph, which holds its data) goes here.
+    sixth of the run. What is cyclic (the graph of the run before, which holds its data)
+    goes here; that of the last run goes with the process.
     """
     was_enabled = gc.isenabled()
+    gc.collect()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
             gc.enable()
-        gc.collect()
 
 
 def _with_share(path: str, size: int, slice_bytes: int) -> Iterator[tuple[Slice, int]]:

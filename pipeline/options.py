@@ -170,8 +170,9 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         "--slice_mb",
         type=int,
         metavar="MB",
-        help="MB of input that each process of a local run holds at a time (default 32,"
-        " less if many do, 4 if they write to a server)",
+        help="MB of messages that each process of a local run takes in at a time, or of"
+        " readings that it stores (default 64, less if many do, 4 if they write to a"
+        " server)",
     )
     parser.add_argument(
         "--workers",

@@ -48,7 +48,7 @@ def usable_cores() -> int:
 
 def run_all(
     work: Callable[[Task], Result],
-    tasks: Iterable[Task],
+    phases: Iterable[Iterable[Task]],
     workers: int,
     done: Callable[[Task, Result], None],
 ) -> None:
@@ -56,7 +56,8 @@ def run_all(
 
     Args:
         work: does one; it travels to other processes.
-        tasks: taken one by one, when somebody is free.
+        phases: tasks, taken one by one, when somebody is free. A phase is asked for
+            once all tasks of those before it are done.
         workers: how many, this process included.
         done: called for each result, one at a time, in any order.
 
@@ -66,7 +67,7 @@ def run_all(
         WorkerFailedError: any other exception of another process.
         Exception: of this process, as it is.
     """
-    shared = _Shared(iter(tasks), done)
+    shared = _Shared(iter(phases), done)
     helpers = [_Helper(work, shared) for _ in range(workers - 1)]
     try:
         for helper in helpers:
@@ -89,37 +90,57 @@ class _Shared(Generic[Task, Result]):
     """What the threads of this process share: what is left, and what became of it."""
 
     def __init__(
-        self, tasks: Iterator[Task], done: Callable[[Task, Result], None]
+        self, phases: Iterator[Iterable[Task]], done: Callable[[Task, Result], None]
     ) -> None:
-        self._tasks, self._done = tasks, done
-        self._lock = threading.Lock()
+        self._phases, self._done = phases, done
+        self._tasks: Iterator[Task] = iter(())
+        self._turn = threading.Condition()
+        self._busy = 0
+        """Tasks taken and not done."""
         self._stopped = False
         self.error: Exception | None = None
 
     def tasks(self) -> Iterator[Task]:
         """The tasks that nobody else has taken, until something fails."""
-        while True:
-            with self._lock:
-                if self._stopped:
-                    return
-                try:
-                    task = next(self._tasks)
-                except StopIteration:
-                    return
-            yield task
+        while taken := self._take():
+            yield taken[0]
+
+    def _take(self) -> tuple[Task] | None:
+        with self._turn:
+            while not self._stopped:
+                for task in self._tasks:
+                    self._busy += 1
+                    return (task,)
+                if self._busy:
+                    self._turn.wait()
+                    continue
+                phase = next(self._phases, None)
+                if phase is None:
+                    self._stop()
+                else:
+                    self._tasks = iter(phase)
+            return None
 
     def note(self, task: Task, result: Result) -> None:
-        with self._lock:
+        with self._turn:
             self._done(task, result)
+            self._busy -= 1
+            if not self._busy:
+                self._turn.notify_all()
 
     def fail(self, error: Exception) -> None:
-        with self._lock:
+        with self._turn:
             if not self._stopped:
-                self.error, self._stopped = error, True
+                self.error = error
+                self._stop()
 
     def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
+        with self._turn:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._turn.notify_all()
 
 
 class _Helper(threading.Thread, Generic[Task, Result]):

@@ -10,7 +10,7 @@ from runs import FLEET, ROOT, files, run, write_lines
 from benchmarks.fleet import generate
 from pipeline import local_run
 from pipeline.__main__ import entry
-from pipeline.local_run import WORTH_A_WORKER
+from pipeline.local_run import WORTH_A_WORKER, plan_for
 from pipeline.options import UsageError
 from pipeline.workers import WorkerFailedError, run_all, usable_cores
 
@@ -31,7 +31,7 @@ def test_every_task_is_done_once_and_several_processes_help():
         pids.add(pid)
 
     # As many tasks as it takes for the other process to start.
-    run_all(square, range(2_000), 2, done)
+    run_all(square, [range(2_000)], 2, done)
     assert results == {number: number * number for number in range(2_000)}
     assert HERE in pids
     assert len(pids) == 2
@@ -39,8 +39,32 @@ def test_every_task_is_done_once_and_several_processes_help():
 
 def test_one_worker_is_this_process():
     pids = set()
-    run_all(square, range(3), 1, lambda _task, result: pids.add(result[1]))
+    run_all(square, [range(3)], 1, lambda _task, result: pids.add(result[1]))
     assert pids == {HERE}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_phase_is_asked_for_when_the_one_before_it_is_done(workers):
+    results = []
+
+    def phases():
+        yield []
+        yield range(100)
+        yield [sum(number for _, (number, _pid) in results)]
+
+    run_all(square, phases(), workers, lambda *done: results.append(done))
+    squares = sum(number * number for number in range(100))
+    assert sorted(task for task, _ in results) == [*range(100), squares]
+    assert results[-1][0] == squares
+
+
+def test_what_fails_while_tasks_are_made_is_told():
+    def phases():
+        yield [1]
+        raise FileNotFoundError(2, "gone", "a-file")
+
+    with pytest.raises(FileNotFoundError, match="gone"):
+        run_all(square, phases(), 2, lambda *_: None)
 
 
 def fails_elsewhere(kind):
@@ -78,7 +102,7 @@ HERE_OF_PARENT = [int(os.environ.setdefault("VITALBEAM_TEST_PARENT", str(HERE)))
 )
 def test_what_fails_in_a_worker_is_told_here(kind, error, said):
     with pytest.raises(error) as raised:
-        run_all(fails_elsewhere, [kind] * 10_000, 2, lambda *_: None)
+        run_all(fails_elsewhere, [[kind] * 10_000], 2, lambda *_: None)
     assert str(raised.value) == said
     if kind == "bug":
         assert "raise ValueError(msg)" in raised.value.frames
@@ -94,7 +118,7 @@ def sleeps(seconds):
 def test_whoever_interrupts_does_not_wait_for_workers():
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run_all(sleeps, [600, 600], 2, lambda *_: None)
+        run_all(sleeps, [[600, 600]], 2, lambda *_: None)
     assert time.monotonic() - started < 300
 
 
@@ -132,17 +156,28 @@ def test_stores_are_the_same_whoever_works(messages, tmp_path, monkeypatch):
         (WORTH_A_WORKER * 100, 1, 1),
     ],
 )
-def test_workers_are_as_many_as_the_input_is_worth(
-    size, cores, expected, monkeypatch, tmp_path
-):
-    seen = []
+def test_workers_are_as_many_as_the_input_is_worth(size, cores, expected, monkeypatch):
     monkeypatch.setattr(local_run, "usable_cores", lambda: cores)
-    monkeypatch.setattr(local_run, "file_size", lambda _path: size)
-    monkeypatch.setattr(
-        local_run, "run_all", lambda _work, _tasks, workers, _done: seen.append(workers)
-    )
-    local_run.run_local(None, [str(tmp_path / "m")], 1 << 20, None, [])
-    assert seen == [expected]
+    assert plan_for(size, None, None).workers == expected
+
+
+@pytest.mark.parametrize(
+    ("size_mb", "slice_mb", "workers", "expected_mb"),
+    [
+        (10, None, 1, 64),
+        (10_000, None, 1, 64),
+        (10_000, None, 4, 64),
+        (10_000, None, 16, 16),  # many share one memory
+        (10_000, None, 100, 4),
+        (120, None, 2, 20),  # each has something to do, until nearly the end
+        (120, 8, 2, 8),
+        (120, 100, 1, 100),
+    ],
+)
+def test_slices_suit_the_input_and_the_workers(size_mb, slice_mb, workers, expected_mb):
+    wanted = None if slice_mb is None else slice_mb << 20
+    plan = plan_for(size_mb << 20, wanted, workers)
+    assert plan == (expected_mb << 20, workers)
 
 
 def test_cores_are_those_that_may_be_used():

@@ -28,7 +28,7 @@ from transforms.dead_letters import fold, measurement_letter
 from transforms.errors import ImplausibleTimestampError, RecordError
 from transforms.fhir_mapping import FhirMapping
 from transforms.instants import MINUTE
-from transforms.lanes import WHOLE, ByLane, Lanes
+from transforms.lanes import WHOLE, ByLane, Travel
 from transforms.model import (
     CORRELATED,
     DeadLetter,
@@ -48,7 +48,7 @@ from transforms.readings import ReadingKind, to_record_batch
 
 STAGE = "Group"
 
-_MANY = 200_000
+_MANY = 65_536
 """Readings that a worker collects before it hands them on."""
 
 
@@ -252,7 +252,7 @@ class GroupByShardAndSlot(beam.PTransform):
     mapping: FhirMapping
     shards: int
     mapping_version: str
-    lanes: Lanes = WHOLE
+    lanes: Travel = WHOLE
     limits: Limits = ANY_TIME
 
     @no_annotations  # Beam reads no NamedTuple of outputs

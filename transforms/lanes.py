@@ -19,7 +19,7 @@ cost state for each. The clock decides between the lanes, never what comes of a 
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -168,5 +168,13 @@ class Live:
 
 
 Lanes = Whole | Live | Direct
+
+
+class Travel(Protocol):
+    """How readings travel from where they are collected."""
+
+    def group(self, readings: PCollection[SlotReadings]) -> ByLane:
+        """Wires the lanes; none if they end here."""
+
 
 WHOLE = Whole()
