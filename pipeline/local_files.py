@@ -87,10 +87,9 @@ def _make_private(path: Path) -> None:
 
 
 def _update_local(path: Path, change: Change) -> None:
-    _make_private(path.parent)
     temporary = path.with_name(f".{path.name}.tmp")
     with _locked(temporary) as descriptor:
-        current = path.read_bytes() if path.exists() else None
+        current = _content(path)
         content = change(current)
         if content is None or content == current:
             temporary.unlink()
@@ -104,6 +103,13 @@ def _update_local(path: Path, change: Change) -> None:
         temporary.rename(path)
 
 
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
     """A descriptor of `path` that no other process holds.
@@ -112,7 +118,7 @@ def _locked(path: Path) -> Iterator[int]:
     longer what the name means, and we try again.
     """
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if is_same(path, descriptor):
@@ -120,6 +126,15 @@ def _locked(path: Path) -> Iterator[int]:
                 return
         finally:
             os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    flags, mode = os.O_RDWR | os.O_CREAT, 0o600
+    try:
+        return os.open(path, flags, mode)
+    except FileNotFoundError:  # the first file of its folder
+        _make_private(path.parent)
+        return os.open(path, flags, mode)
 
 
 def is_same(path: Path, descriptor: int) -> bool:

@@ -31,6 +31,10 @@ def _id_of(line: bytes) -> str:
     return match[1].decode() if match else orjson.loads(line)["id"]
 
 
+def _lines_by_id(content: bytes) -> dict[str, bytes]:
+    return {_id_of(line): line for line in content.splitlines()}
+
+
 def _replace(_known: bytes | None, new: bytes) -> bytes:
     return new
 
@@ -85,7 +89,7 @@ def save_newest(
     def change(content: bytes | None) -> bytes | None:
         nonlocal saved
         resources, unwanted = newest()
-        lines = {_id_of(line): line for line in (content or b"").splitlines()}
+        lines = {} if not content else _lines_by_id(content)
         gone = tuple(key for key in unwanted if lines.pop(key, None) is not None)
         created: list[str] = []
         updated: list[str] = []
@@ -99,7 +103,8 @@ def save_newest(
         is_new = content is None and bool(resources or unwanted)
         if not (saved.created or saved.updated or gone or is_new):
             return None
-        return b"".join(lines[key] + b"\n" for key in sorted(lines))
+        # The empty one at the end puts a newline behind the last resource as well.
+        return b"\n".join([*map(lines.__getitem__, sorted(lines)), b""])
 
     folder.update(name, change)
     return saved

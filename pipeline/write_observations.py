@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics.metric import Metrics
@@ -18,22 +19,20 @@ from pipeline.slot_files import read_parquet, slot_file, write_parquet
 from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
 from transforms import schema
+from transforms.key_codes import key_codes
 from transforms.model import ObservationBatch
 
 STAGE = "WriteObservations"
 
-_ORDER = [
-    (name, "ascending")
-    for name in (
-        "patient_id",
-        "type",
-        "effective_start",
-        "observation_id",
-        "component_code_system",
-        "component_code",
-        "value_text",
-    )
-]
+_ORDER = (
+    "patient_id",
+    "type",
+    "effective_start",
+    "observation_id",
+    "component_code_system",
+    "component_code",
+    "value_text",
+)
 
 
 def replace_rows(
@@ -46,14 +45,25 @@ def replace_rows(
         rows: all rows of some Observations.
         removed: ids of Observations that must have none.
     """
-    known = pc.is_in(
-        stored["observation_id"], value_set=pc.unique(rows["observation_id"])
-    )
-    if removed:
-        unwanted = pa.array(removed, pa.string())
-        known = pc.or_(known, pc.is_in(stored["observation_id"], value_set=unwanted))
-    both = pa.concat_tables([stored.filter(pc.invert(known)), rows])
-    return both.sort_by(_ORDER).combine_chunks()
+    if stored.num_rows:
+        kept = stored.filter(pc.invert(_is_of(stored, rows, removed)))
+        rows = pa.concat_tables([kept, rows])
+    return _sorted(rows.combine_chunks())
+
+
+def _is_of(stored: pa.Table, rows: pa.Table, removed: Sequence[str]) -> pa.Array:
+    ids = stored["observation_id"]
+    known = pc.is_in(ids, value_set=pc.unique(rows["observation_id"]))
+    if not removed:
+        return known
+    return pc.or_(known, pc.is_in(ids, value_set=pa.array(removed, pa.string())))
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    codes = key_codes(rows, _ORDER)
+    if (codes[1:] >= codes[:-1]).all():  # as the groups of a slot come
+        return rows
+    return rows.take(pa.array(np.argsort(codes, kind="stable")))
 
 
 def write_rows(

@@ -1,6 +1,7 @@
 """The laws of the upsert: order, batches, repeats and lateness never matter."""
 
 import datetime
+import itertools
 import random
 
 import pyarrow as pa
@@ -283,6 +284,86 @@ rows = st.builds(
     source=st.sampled_from(["a:1", "a:2"]),
 )
 some = st.lists(rows, max_size=8).map(lambda found: table(*found))
+
+
+def plain(found):
+    """Rows of a table as dictionaries; instants as integers."""
+    columns = [
+        column.cast("int64") if pa.types.is_timestamp(column.type) else column
+        for column in found.columns
+    ]
+    return pa.table(columns, names=found.column_names).to_pylist()
+
+
+def key(fields):
+    """Sorts as the rows of a file: nulls last."""
+    return tuple((fields[name] is None, fields[name]) for name in KEY)
+
+
+def rank(fields):
+    """Greatest for the version that wins: nulls least."""
+    ingested_at = fields["ingested_at"]
+    if ingested_at is None:
+        ingested_at = fields["occurred_at"]
+    rest = [name for name in MEASUREMENT.names if name not in (*KEY, "value_text")]
+    named = [ingested_at, fields["value_text"], *(fields[name] for name in rest)]
+    return tuple((field is not None, field) for field in named)
+
+
+def reference(stored, incoming):
+    """The rule of the upsert, reading by reading."""
+    known = {key(fields): fields for fields in stored}
+    winners = dict(known)
+    for fields in incoming:
+        winner = winners.setdefault(key(fields), fields)
+        if rank(fields) > rank(winner):
+            winners[key(fields)] = fields
+    rows = [winners[each] for each in sorted(winners)]
+    groups = {}
+    for fields in rows:
+        groups.setdefault(fields["observation_id"], []).append(fields)
+    arrived = {fields["observation_id"] for fields in incoming}
+    touched = [groups[each] for each in groups if each in arrived]
+    news = [each for each in winners if each not in known]
+    others = [each for each in known if winners[each] is not known[each]]
+    changed = {winners[each]["observation_id"] for each in (*news, *others)}
+    return rows, touched, len(news), len(others), changed
+
+
+KEY_TEXTS = ("patient_id", "type", "device_id", "value_name")
+texts = st.sampled_from([None, "", "a", "\uffff", "\U0001d11e"])
+
+
+@st.composite
+def anything(draw):
+    """Readings that lack, or share, what they never lack, or share, in fact."""
+    found = draw(st.lists(rows, max_size=8))
+    ids = st.sampled_from(["z", "y", "x"])
+    drawn = table(*(each._replace(observation_id=draw(ids)) for each in found))
+    for name in draw(st.sets(st.sampled_from(KEY_TEXTS))):
+        cells = draw(st.lists(texts, min_size=len(found), max_size=len(found)))
+        at = MEASUREMENT.get_field_index(name)
+        column = pa.array(cells, pa.string())
+        drawn = drawn.set_column(at, MEASUREMENT.field(at), column)
+    return drawn
+
+
+@given(anything(), anything())
+def test_upsert_does_what_its_rule_says(before, incoming):
+    stored = upsert(EMPTY, before).table
+    for known, arriving in ((EMPTY, before), (stored, incoming), (stored, stored)):
+        done = upsert(known, arriving)
+        rows, touched, new, replaced, changed = reference(plain(known), plain(arriving))
+        assert plain(done.table) == rows
+        assert plain(done.touched) == [*itertools.chain(*touched)]
+        assert list(done.starts) == [
+            sum(map(len, touched[:number])) for number in range(len(touched))
+        ]
+        assert (done.new, done.replaced) == (new, replaced)
+        assert done.repeated == arriving.num_rows - new - replaced
+        assert len(done.changed) == len(changed)
+        assert set(done.changed.to_pylist()) == changed
+        assert done.table.schema.equals(MEASUREMENT, check_metadata=True)
 
 
 @given(some, some)

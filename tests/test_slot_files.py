@@ -86,6 +86,14 @@ def test_a_file_is_compressed_and_has_statistics_and_page_index():
     assert column.has_column_index
 
 
+def test_only_a_large_file_has_dictionaries():
+    for rows, has_dictionary in ((1_000, False), (40_000, True)):
+        content = write_parquet(pa.table({"patient_id": ["a", "b"] * (rows // 2)}))
+        metadata = pq.ParquetFile(pa.BufferReader(content)).metadata
+        column = metadata.row_group(0).column(0)
+        assert column.has_dictionary_page is has_dictionary
+
+
 def test_equal_tables_have_equal_files():
     table = pa.table({"patient_id": ["a", "b"]})
     parts = pa.concat_tables([table.slice(0, 1), table.slice(1)])

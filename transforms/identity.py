@@ -65,12 +65,19 @@ def create_identity(measurement: Measurement, device_system: str) -> Identity:
         ResourceIdentityNotDefinedError: the measurement names no patient.
     """
     patient = measurement.patient
-    if patient is None or not patient.strip():
+    if patient is None or not patient or patient.isspace():
         raise nameless()
+    return _identity(
+        patient, device_system, measurement.device, named_encounter(measurement)
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _identity(
+    patient: str, device_system: str, device: str, encounter: str | None
+) -> Identity:
     return Identity(
-        resource_id("", patient),
-        resource_id(device_system, measurement.device),
-        named_encounter(measurement),
+        resource_id("", patient), resource_id(device_system, device), encounter
     )
 
 

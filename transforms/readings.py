@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from transforms import schema
 from transforms.instants import DAY, MINUTE
+from transforms.key_codes import Codes, key_codes
 
 KEY = (
     "patient_id",
@@ -29,10 +31,8 @@ KEY = (
 
 _REST = tuple(name for name in schema.MEASUREMENT.names if name not in KEY)
 
-_BY_KEY = [(name, "ascending") for name in KEY]
-
-_ORDER = [
-    *_BY_KEY,
+_BEST_FIRST = [
+    ("_key", "ascending"),
     # The later ingested version wins, then the greater text. The remaining columns
     # only make the rule total; the stored row wins against its exact copy.
     ("_ingested_at", "descending"),
@@ -40,6 +40,12 @@ _ORDER = [
     *((name, "descending") for name in _REST if name != "value_text"),
     ("_incoming", "ascending"),
 ]
+
+Rows = npt.NDArray[np.signedinteger[Any]]
+"""Numbers of rows, or one number for each row."""
+
+Groups = tuple[pa.Table, tuple[int, ...]]
+"""Rows of Observations, one Observation after the other, and the first row of each."""
 
 
 class ReadingKind(NamedTuple):
@@ -158,27 +164,67 @@ def upsert(stored: pa.Table, incoming: pa.Table) -> Upserted:
     Returns:
         The new table in key order, and what was touched.
     """
-    both = pa.concat_tables([stored, incoming]).combine_chunks()
-    flags = np.zeros(both.num_rows, np.int8)
-    flags[stored.num_rows :] = 1
-    ranked = both.append_column(
-        "_ingested_at", pc.coalesce(both["ingested_at"], both["occurred_at"])
-    ).append_column("_incoming", pa.array(flags))
-    order = pc.sort_indices(ranked, sort_keys=_ORDER)
-    first = _first_of_each(both.select(KEY).take(order))
-    winners = order.to_numpy()[first]
+    both = pa.concat_tables([stored, incoming]) if stored.num_rows else incoming
+    both = both.combine_chunks()
+    winners = _winners(both, stored.num_rows)
     table = both.take(pa.array(winners))
-    arrived = winners[flags[winners] == 1]
+    ids = both["observation_id"].combine_chunks().dictionary_encode()
+    codes = ids.indices.to_numpy()
+    touched, starts = _groups(table, codes[winners], codes[stored.num_rows :])
+    arrived = winners[winners >= stored.num_rows]
+    is_changed = np.zeros(len(ids.dictionary), bool)
+    is_changed[codes[arrived]] = True
+    changed = ids.dictionary
+    if not is_changed.all():
+        changed = changed.filter(pa.array(is_changed))
     new = table.num_rows - stored.num_rows
-    touched, starts = _groups(table, pc.unique(incoming["observation_id"]))
-    changed = pc.unique(both["observation_id"].take(pa.array(arrived)))
     replaced, repeated = len(arrived) - new, incoming.num_rows - len(arrived)
     return Upserted(table, touched, starts, new, replaced, repeated, changed)
 
 
-def groups_of(
-    tables: Iterable[pa.Table], ids: pa.Array
-) -> tuple[pa.Table, tuple[int, ...]]:
+def _winners(both: pa.Table, stored: int) -> Rows:
+    """The row of each reading that counts, in key order.
+
+    Args:
+        both: rows that are stored, then those that come in.
+        stored: how many are stored.
+    """
+    codes = key_codes(both, KEY)
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    is_first = np.ones(len(order), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    winners = order[is_first]
+    if len(winners) < len(order):
+        # Of most readings there is one version: only the others are compared in full.
+        is_one_of_several = ~is_first
+        is_one_of_several[:-1] |= ~is_first[1:]
+        several = order[is_one_of_several]
+        best = _best_versions(both, codes, several, stored)
+        winners[is_one_of_several[is_first]] = best
+    return winners
+
+
+def _best_versions(both: pa.Table, codes: Codes, rows: Rows, stored: int) -> Rows:
+    """Of some rows the one that wins of each key, in key order."""
+    telling = {name for name in _REST if both[name].null_count < both.num_rows}
+    versions = both.select([*telling, "occurred_at"]).take(pa.array(rows))
+    at = versions["occurred_at"]
+    if "ingested_at" in telling:
+        at = pc.coalesce(versions["ingested_at"], at)
+    ranked = (
+        versions.append_column("_key", pa.array(codes[rows]))
+        .append_column("_ingested_at", at)
+        .append_column("_incoming", pa.array((rows >= stored).astype(np.int8)))
+    )
+    untold = set(_REST) - telling
+    best_first = [(name, order) for name, order in _BEST_FIRST if name not in untold]
+    ordered = rows[pc.sort_indices(ranked, sort_keys=best_first).to_numpy()]
+    keys = codes[ordered]
+    return ordered[np.diff(keys, prepend=keys[0] - 1) != 0]
+
+
+def groups_of(tables: Iterable[pa.Table], ids: pa.Array) -> Groups:
     """All readings of some Observations, out of several tables.
 
     Args:
@@ -190,7 +236,10 @@ def groups_of(
         row of each.
     """
     parts = [_rows_of(table, ids) for table in tables]
-    return _groups(pa.concat_tables(parts).sort_by(_BY_KEY), ids)
+    found = pa.concat_tables(parts).combine_chunks()
+    found = found.take(pa.array(np.argsort(key_codes(found, KEY), kind="stable")))
+    codes = found["observation_id"].combine_chunks().dictionary_encode().indices
+    return _one_after_the_other(found, codes.to_numpy())
 
 
 def _rows_of(table: pa.Table, ids: pa.Array) -> pa.Table:
@@ -198,35 +247,33 @@ def _rows_of(table: pa.Table, ids: pa.Array) -> pa.Table:
     return table if pc.all(wanted).as_py() else table.filter(wanted)
 
 
-def _first_of_each(keys: pa.Table) -> np.ndarray:
-    """For sorted keys: True where a row differs from the one before."""
-    differs = np.zeros(keys.num_rows, bool)
-    if not keys.num_rows:
-        return differs
-    differs[0] = True
-    for name in KEY:
-        column = keys[name].combine_chunks()
-        left, right = column.slice(1), column.slice(0, len(column) - 1)
-        unequal = pc.if_else(
-            pc.and_(pc.is_valid(left), pc.is_valid(right)),
-            pc.not_equal(left, right),
-            pc.not_equal(pc.is_valid(left), pc.is_valid(right)),
-        )
-        differs[1:] |= unequal.to_numpy(zero_copy_only=False).astype(bool)
-    return differs
+def _groups(table: pa.Table, codes: Rows, wanted: Rows) -> Groups:
+    """The rows of some Observations.
+
+    Args:
+        table: readings in key order.
+        codes: a number from 0 for the Observation of each.
+        wanted: numbers of Observations, some of which may not stand in the table.
+    """
+    is_wanted = np.zeros(max(codes.max(initial=-1), wanted.max(initial=-1)) + 1, bool)
+    is_wanted[wanted] = True
+    is_touched = is_wanted[codes]
+    if not is_touched.all():
+        table, codes = table.filter(pa.array(is_touched)), codes[is_touched]
+    return _one_after_the_other(table, codes)
 
 
-def _groups(table: pa.Table, ids: pa.Array) -> tuple[pa.Table, tuple[int, ...]]:
-    """The rows of some Observations, one Observation after the other."""
-    touched = _rows_of(table, ids)
-    codes = (
-        touched["observation_id"]
-        .combine_chunks()
-        .dictionary_encode()
-        .indices.to_numpy()
-    )
-    if (np.diff(codes) < 0).any():
-        order = np.argsort(codes, kind="stable")
-        touched, codes = touched.take(pa.array(order)), codes[order]
+def _one_after_the_other(table: pa.Table, codes: Rows) -> Groups:
+    """The rows of each Observation together, in order of the first of each.
+
+    Args:
+        table: readings in key order.
+        codes: a number for the Observation of each.
+    """
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    return touched, tuple(starts.tolist())
+    if np.count_nonzero(np.bincount(codes)) < len(starts):
+        _, first, groups = np.unique(codes, return_index=True, return_inverse=True)
+        order = np.argsort(first[groups], kind="stable")
+        table = table.take(pa.array(order))
+        starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    return table, tuple(starts.tolist())
