@@ -7,14 +7,16 @@ R4: https://hl7.org/fhir/R4/observation.html
 """
 
 import hashlib
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
 from transforms.effective import period_of, teller
-from transforms.fhir_template import CORRELATION, FhirTemplate
+from transforms.fhir_template import CORRELATION, FhirTemplate, QuantityValue
 from transforms.instants import TICKS, id_segment, iso_instant
-from transforms.observation_value import Reading, concept, to_json
+from transforms.observation_value import Reading, concept, quantity_tail, to_json
+from transforms.plain_observations import PlainMould
 from transforms.reading_group import (
     encounter_of,
     ingestion_of,
@@ -141,6 +143,7 @@ class Mould:
         self._tell = teller(template, rules)
         self._values = value_moulds(template, rules)
         self._nothing = without_values(template, rules)
+        self._template, self._rules = template, rules
         self._encounters_found = encounters_found
         tag = {"system": MAPPING_VERSION, "code": mapping_version}
         self._to_identifier = (
@@ -155,6 +158,31 @@ class Mould:
             '"subject":{"reference":"Patient/'
             for status in (FINAL, PRELIMINARY, AMENDED)
         }
+
+    @cached_property
+    def plain(self) -> PlainMould | None:
+        """For Observations of one reading each; None if the type has others."""
+        template, value = self._template, self._template.value
+        if (
+            template.period_minutes
+            or self._rules.medtech
+            or template.components
+            or not isinstance(value, QuantityValue)
+            or value.aggregate is not None
+        ):
+            return None
+        (mould,) = self._values
+        return PlainMould(
+            self._type,
+            mould.name,
+            self._to_identifier,
+            self._escaped_type,
+            self._to_subject[FINAL],
+            f"{quantity_tail(value, self._rules)}}}",
+            *self._code,
+            mould.unit,
+            self._version,
+        )
 
     def fill(
         self, readings: list[Reading], status: str = FINAL

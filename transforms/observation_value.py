@@ -107,7 +107,7 @@ def renderer(value: FhirValue, rules: Rules = USUAL) -> Render:
             longer than R4 allows.
     """
     if isinstance(value, QuantityValue):
-        tail = _tail(value, rules)
+        tail = quantity_tail(value, rules)
         aggregate = value.aggregate
         return _quantity(tail) if aggregate is None else _aggregated(aggregate, tail)
     if isinstance(value, SampledDataValue):
@@ -135,8 +135,13 @@ def absent(flag: str | None) -> Rendered:
     return Rendered(f'"dataAbsentReason":{to_json(reason_of(flag))}', None, None)
 
 
-def _number(reading: Reading) -> str:
-    number = json_number(reading.value_text or "")
+def number_in_json(text: str | None) -> str:
+    """The number of a Quantity in the store, as JSON writes it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = json_number(text or "")
     if number is None:
         # Group lets only numbers pass; the store was written by something else.
         msg = "the store holds a Quantity that is no number"
@@ -144,8 +149,8 @@ def _number(reading: Reading) -> str:
     return number
 
 
-def _tail(value: QuantityValue, rules: Rules) -> str:
-    """What follows the number of a Quantity; a code without system is a mere unit."""
+def quantity_tail(value: QuantityValue, rules: Rules) -> str:
+    """The JSON after the number of a Quantity; a code without system is a mere unit."""
     unit, system, code = value.unit, value.system, value.code
     if value.lacks_system and not rules.medtech:
         unit, system, code = code if unit is None else unit, None, None
@@ -161,7 +166,7 @@ def _quantity(tail: str) -> Render:
             if is_absent(last.flag):
                 return absent(last.flag)
             end = f',"comparator":"{last.flag}"{tail}'
-        member = f'"valueQuantity":{{"value":{_number(last)}{end}'
+        member = f'"valueQuantity":{{"value":{number_in_json(last.value_text)}{end}'
         return Rendered(member, last.value, last.value_text)
 
     return render
@@ -172,7 +177,7 @@ def _aggregated(name: str, tail: str) -> Render:
 
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         samples = [
-            Sample(_number(reading), reading.flag)
+            Sample(number_in_json(reading.value_text), reading.flag)
             for reading in readings
             if not is_absent(reading.flag)
         ]

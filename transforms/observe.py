@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -37,7 +38,9 @@ from transforms.model import (
     ObservationBatch,
 )
 from transforms.observation import FINAL, Mould, ValueRow
+from transforms.observation_rows import rows_in_order
 from transforms.observation_value import Reading
+from transforms.plain_observations import PlainMould, plain_observations
 from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
@@ -113,39 +116,47 @@ class Observer:
     def _observe(
         self, groups: GroupBatch, date: int | None
     ) -> tuple[ObservationBatch, list[DeadLetter]]:
-        readings = readings_of(groups.readings)
-        ends = (*groups.starts[1:], len(readings))
-        ids: list[str] = []
-        resources: list[bytes] = []
+        statuses = groups.statuses or (FINAL,) * len(groups.starts)
+        plain = plain_observations(
+            groups.readings, groups.starts, groups.statuses, self._plain_mould
+        )
+        resources: list[bytes | None] = [None] * len(groups.starts)
+        for part in plain:
+            for place, resource in zip(part.places, part.resources, strict=True):
+                resources[place] = resource
+        ids = _ids(groups)
         rows: list[ValueRow] = []
+        row_places: list[int] = []
         withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
-        statuses = groups.statuses or (FINAL,) * len(groups.starts)
-        for start, end, status in zip(groups.starts, ends, statuses, strict=True):
-            group = readings[start:end]
+        for place, group in _other_groups(groups, resources):
             first = group[0]
-            mould = self._moulds.get(first.type) or self._mould(first.type)
+            mould = self._mould(first.type)
             try:
-                resource, values = mould.fill(group, status)
+                resources[place], values = mould.fill(group, statuses[place])
             except RecordError as error:
                 withdrawn.append((first.observation_id, mould.identifier(first)))
                 letters += withdrawal_letters(
                     STAGE,
                     self._causes(group) or [error],
-                    groups.readings.slice(start, 1),
+                    groups.readings.slice(groups.starts[place], 1),
                     self._template(first.type),
                     self._version,
                 )
                 continue
-            ids.append(first.observation_id)
-            resources.append(resource)
             rows += values
+            row_places += [place] * len(values)
+        made = [
+            (resource_id, resource)
+            for resource_id, resource in zip(ids, resources, strict=True)
+            if resource is not None
+        ]
         batch = ObservationBatch(
             groups.slot,
             groups.shard,
-            ids,
-            resources,
-            _table(rows),
+            [resource_id for resource_id, _ in made],
+            [resource for _, resource in made],
+            rows_in_order(rows, row_places, plain),
             self._shells(groups),
             tuple(resource_id for resource_id, _identifier in withdrawn),
             date,
@@ -182,9 +193,14 @@ class Observer:
                 causes.append(error)
         return causes
 
+    def _plain_mould(self, type_name: str) -> PlainMould | None:
+        return self._mould(type_name).plain
+
     def _mould(self, type_name: str) -> Mould:
-        mould = self._made(self._template(type_name), type_name)
-        self._moulds[type_name] = mould
+        mould = self._moulds.get(type_name)
+        if mould is None:
+            mould = self._made(self._template(type_name), type_name)
+            self._moulds[type_name] = mould
         return mould
 
     def _made(self, template: FhirTemplate, type_name: str) -> Mould:
@@ -212,16 +228,28 @@ def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
     )
 
 
-def _table(rows: list[ValueRow]) -> pa.Table:
-    if not rows:
-        return schema.OBSERVATION.empty_table()
-    arrays = []
-    for field, values in zip(schema.OBSERVATION, zip(*rows, strict=True), strict=True):
-        if pa.types.is_timestamp(field.type):
-            arrays.append(pa.array(values, pa.int64()).cast(field.type))
-        else:
-            arrays.append(pa.array(values, field.type))
-    return pa.Table.from_arrays(arrays, schema=schema.OBSERVATION)
+def _ids(groups: GroupBatch) -> list[str]:
+    firsts = pa.array(groups.starts, pa.int64())
+    ids: list[str] = groups.readings["observation_id"].take(firsts).to_pylist()
+    return ids
+
+
+def _other_groups(
+    groups: GroupBatch, resources: list[bytes | None]
+) -> Iterator[tuple[int, list[Reading]]]:
+    """The groups that have no resource yet, with their places."""
+    is_other = np.asarray([resource is None for resource in resources], bool)
+    starts = np.asarray(groups.starts, np.int64)
+    lengths = np.diff(starts, append=groups.readings.num_rows)
+    table = groups.readings
+    if not is_other.all():
+        table = table.filter(pa.array(np.repeat(is_other, lengths)))
+    readings = readings_of(table)
+    ends = np.cumsum(lengths[is_other]).tolist()
+    for place, start, end in zip(
+        np.flatnonzero(is_other).tolist(), [0, *ends], ends, strict=False
+    ):
+        yield place, readings[start:end]
 
 
 class _ObserveGroups(beam.DoFn):

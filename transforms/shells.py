@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
 from transforms.identity import resource_id
+from transforms.key_codes import key_codes
 
 _WHO = ("patient_id", "patient_identifier", "device_id", "device_identifier")
 
@@ -31,7 +33,8 @@ def shells_of(
         FHIR resources as JSON, by resource type and id.
     """
     found: dict[tuple[str, str], bytes] = {}
-    for who in readings.select(_WHO).group_by(list(_WHO)).aggregate([]).to_pylist():
+    _, rows = np.unique(key_codes(readings, _WHO), return_index=True)
+    for who in readings.select(_WHO).take(pa.array(rows)).to_pylist():
         for resource in _resources(who, device_system, linked):
             if ours_only and not _is_ours(resource):
                 continue
