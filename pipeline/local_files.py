@@ -9,13 +9,14 @@ readable by their owner only: they hold health data.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import fs
 
 from pipeline.whole_files import Change
+from pipeline.written_later import written
 
 
 class LocalFiles:
@@ -40,6 +41,7 @@ class LocalFiles:
 
     def read(self, name: str) -> bytes | None:
         """The content of a file, None if there is none."""
+        written.wait_for(self.path / name)
         try:
             with self._filesystem.open_input_stream(
                 f"{self.path}/{name}", compression=None
@@ -50,6 +52,7 @@ class LocalFiles:
 
     def files(self, suffix: str) -> list[tuple[str, int]]:
         """The files below this folder whose names end so, and their sizes."""
+        written.wait_for_all()
         root = str(self.path)
         below = fs.FileSelector(root, recursive=True, allow_not_found=True)
         found = [
@@ -61,6 +64,7 @@ class LocalFiles:
 
     def open_each(self, name: str) -> Iterator[tuple[str, pa.NativeFile]]:
         """Opens the files of one name in the folders directly below this one."""
+        written.wait_for_all()
         selector = fs.FileSelector(str(self.path), allow_not_found=True)
         entries = self._filesystem.get_file_info(selector)
         below = (e.base_name for e in entries if e.type == fs.FileType.Directory)
@@ -88,7 +92,9 @@ def _make_private(path: Path) -> None:
 
 def _update_local(path: Path, change: Change) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
-    with _locked(temporary) as descriptor:
+    written.wait_for(path)
+    with ExitStack() as stack:
+        descriptor = stack.enter_context(_locked(temporary))
         current = _content(path)
         content = change(current)
         if content is None or content == current:
@@ -97,10 +103,15 @@ def _update_local(path: Path, change: Change) -> None:
         os.ftruncate(descriptor, 0)
         with open(descriptor, "wb", closefd=False) as file:
             file.write(content)
-        # Otherwise a power cut could leave the new name with nothing behind it: half a
-        # millisecond a file, two per cent of a run.
-        os.fsync(descriptor)
-        temporary.rename(path)
+        held = stack.pop_all()
+
+    def end() -> None:
+        with held:
+            # Otherwise a power cut could leave the new name with nothing behind it.
+            os.fsync(descriptor)
+            temporary.rename(path)
+
+    written.do(path, end)
 
 
 def _content(path: Path) -> bytes | None:

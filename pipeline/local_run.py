@@ -30,6 +30,7 @@ from pipeline.progress import Progress
 from pipeline.read_messages import ReadMessages
 from pipeline.spill import Portion, ReadSpilled, Spill, portions_in, spill_folder
 from pipeline.workers import run_all, usable_cores
+from pipeline.written_later import written
 
 Counts = collections.Counter[str]
 """Metric names, dead letters as `DeadLetter/<error>`, to counts."""
@@ -76,7 +77,7 @@ def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) ->
         wire: builds it.
         options: of the runner.
     """
-    with _collecting_first():
+    with _collecting_first(), written.allowed():
         root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
         wire(root)
         result = root.run()
