@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics.metric import Metrics
@@ -19,20 +18,15 @@ from pipeline.slot_files import read_parquet, slot_file, write_parquet
 from pipeline.truth import Truth
 from pipeline.upsert_files import Folder
 from transforms import schema
-from transforms.key_codes import key_codes
+from transforms.key_codes import sorted_rows
 from transforms.model import ObservationBatch
 
 STAGE = "WriteObservations"
 
-_ORDER = (
-    "patient_id",
-    "type",
-    "effective_start",
-    "observation_id",
-    "component_code_system",
-    "component_code",
-    "value_text",
-)
+_ORDER = ("patient_id", "type", "effective_start")
+"""Tells most Observations apart; the rest of the order is `_TIES`."""
+
+_TIES = ("observation_id", "component_code_system", "component_code", "value_text")
 
 
 def replace_rows(
@@ -60,10 +54,10 @@ def _is_of(stored: pa.Table, rows: pa.Table, removed: Sequence[str]) -> pa.Array
 
 
 def _sorted(rows: pa.Table) -> pa.Table:
-    codes = key_codes(rows, _ORDER)
-    if (codes[1:] >= codes[:-1]).all():  # as the groups of a slot come
+    order = sorted_rows(rows, _ORDER, _TIES)
+    if (order[1:] > order[:-1]).all():  # as the groups of a slot mostly come
         return rows
-    return rows.take(pa.array(np.argsort(codes, kind="stable")))
+    return rows.take(pa.array(order))
 
 
 def write_rows(

@@ -452,3 +452,29 @@ def test_of_several_values_of_one_name_the_first_counts():
     }
     admitted = Admission(FhirMapping.from_json(json.dumps(mapping))).admit(measurement)
     assert [text for _kind, _number, text, _flag in admitted.values] == ["61"]
+
+
+def test_a_text_seen_before_is_admitted_as_the_first_time():
+    once = admission()
+    note = "n" * 30
+    given = [
+        measurement("hr", ("hr", "78"), ("note", "78"), ("bare", note[:2])),
+        measurement("hr", ("hr", "78"), ("note", note)),
+        measurement("hr", ("hr", "78"), ("note", note)),
+        measurement("HR", ("hr", "78")),
+        measurement("hr", ("hr", "78"), flags=(("hr", "<"),)),
+        measurement("hr", ("hr", "78"), ("note", " ")),
+    ]
+    with pytest.raises(InvalidQuantityFhirValueError):
+        once.admit(given[0])
+    with pytest.raises(InvalidQuantityFhirValueError):
+        once.admit(given[0])
+    admitted = [once.admit(each).values for each in given[1:]]
+    hr, noted = (0, 78.0, "78", None), (1, None, note, None)
+    assert admitted == [
+        [hr, noted],
+        [hr, noted],
+        [(3, 78.0, "78", None)],
+        [(0, 78.0, "78", "<")],
+        [hr],
+    ]

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.key_codes import key_codes
+from transforms.key_codes import key_codes, sorted_rows
 from transforms.schema import TIMESTAMP
 
 WHOLE = st.one_of(st.integers(-3, 3), st.integers(-(2**63), 2**63 - 1))
@@ -42,6 +42,15 @@ def test_codes_sort_as_the_columns(table):
         table, sort_keys=[(name, "ascending") for name in table.column_names]
     )
     assert np.argsort(codes, kind="stable").tolist() == expected.to_pylist()
+
+
+@given(tables(), st.integers(0, 6))
+def test_rows_are_sorted_as_by_all_keys(table, few):
+    names = table.column_names
+    expected = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in names])
+    few %= len(names)
+    order = sorted_rows(table, names[:few], names[few:])
+    assert order.tolist() == expected.to_pylist()
 
 
 @given(tables())

@@ -1,5 +1,6 @@
 """The laws of the upsert: order, batches, repeats and lateness never matter."""
 
+import collections
 import datetime
 import itertools
 import random
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from transforms.readings import (
     KEY,
+    ReadingColumns,
     ReadingKind,
-    ReadingRow,
     groups_of,
     to_record_batch,
     to_table,
@@ -24,6 +25,8 @@ HEART = ReadingKind("heartrate", "hr", "http://loinc.org", "8867-4", "HR", "/min
 SYSTOLIC = ReadingKind("bp", "systolic", "http://loinc.org", "8480-6", None, "mm[Hg]")
 EVENT = ReadingKind("event", None, None, None, None, None)
 KINDS = (HEART, SYSTOLIC, EVENT)
+
+Row = collections.namedtuple("Row", ReadingColumns._fields)
 
 EMPTY = MEASUREMENT.empty_table()
 
@@ -49,11 +52,15 @@ def row(**changes):
         "ingested_at": 2_000_000,
         "source": "a:1",
     }
-    return ReadingRow(**{**fields, **changes})
+    return Row(**{**fields, **changes})
+
+
+def batch_of(*rows):
+    return to_record_batch(ReadingColumns(*zip(*rows, strict=True)), KINDS, "v1")
 
 
 def table(*rows):
-    return to_table([to_record_batch(rows, KINDS, "v1")]) if rows else EMPTY
+    return to_table([batch_of(*rows)]) if rows else EMPTY
 
 
 def facts(found):
@@ -417,7 +424,7 @@ def test_each_key_stands_once_and_in_order(readings):
 
 
 def test_batches_travel_dictionary_encoded_and_arrive_plain():
-    batch = to_record_batch([row(), row(kind=1)], KINDS, "v1")
+    batch = batch_of(row(), row(kind=1))
     assert pa.types.is_dictionary(batch.schema.field("type").type)
     assert to_table([batch]).schema == MEASUREMENT
     assert to_table([batch])["type"].to_pylist() == ["heartrate", "bp"]

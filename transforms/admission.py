@@ -35,6 +35,13 @@ _PRESENT = (ConceptValue, QuantityValue)
 """With `medtech` a blank text of these is present: a concept, or no number."""
 
 
+_MOST_SEEN = 4096
+"""Texts that are remembered of a kind."""
+
+_LONGEST_SEEN = 24
+"""Characters of a text that is remembered: numbers are short, notes do not repeat."""
+
+
 class Admitted(NamedTuple):
     """A measurement's readings and where they belong in time."""
 
@@ -55,6 +62,8 @@ class _Kind(NamedTuple):
     """What it becomes in FHIR; a name may be used more than once."""
     keeps_blank: bool
     """Whether a blank text is a value."""
+    seen: dict[str, Value]
+    """Values admitted without a flag, by their text: few numbers are new."""
 
 
 class _Plan(NamedTuple):
@@ -119,8 +128,9 @@ class Admission:
             try:
                 for name, text in found:
                     known = kinds.get(name) or self._kind(plan, measurement.type, name)
-                    if (text and not text.isspace()) or known.keeps_blank:
-                        values.append((known[0], known[1](name, text), text, None))
+                    value = known.seen.get(text) or _value(known, name, text)
+                    if value is not None:
+                        values.append(value)
             except ImplausibleValueError:
                 # Once more, as if the device had flagged it: rare, so it may be slow.
                 values = self._flagged(plan, measurement, dict(found))
@@ -195,8 +205,19 @@ class Admission:
             ),
             values,
             self._medtech and any(isinstance(one, _PRESENT) for one in values),
+            {},
         )
         return known
+
+
+def _value(kind: _Kind, name: str, text: str) -> Value | None:
+    """A value without a flag; None if its text is blank and that is no value."""
+    if not kind.keeps_blank and (not text or text.isspace()):
+        return None
+    value = kind.number, kind.check(name, text), text, None
+    if len(text) <= _LONGEST_SEEN and len(kind.seen) < _MOST_SEEN:
+        kind.seen[text] = value
+    return value
 
 
 def _check_correlation(measurement: Measurement) -> None:

@@ -5,9 +5,11 @@ fused stages; the answer of Beam's own coders is to encode the element. With bat
 elements that would be most of the work, so this coder guesses.
 """
 
+import copyreg
 import pickle
 from typing import Any
 
+import pyarrow as pa
 from apache_beam.coders.coders import Coder
 from apache_beam.coders.typecoders import registry
 
@@ -25,12 +27,31 @@ _GUESS = 1 << 20
 """Bytes of a batch: the right order of magnitude is all that a metric needs."""
 
 
+def _to_ipc(batch: pa.RecordBatch) -> tuple[Any, tuple[pa.Buffer]]:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        stream.write_batch(batch)
+    return _from_ipc, (sink.getvalue(),)
+
+
+def _from_ipc(content: pa.Buffer) -> pa.RecordBatch:
+    with pa.ipc.open_stream(content) as stream:
+        return stream.read_next_batch()
+
+
+class _Pickler(pickle.Pickler):
+    # Arrow pickles column by column, and of a slice all that it is a slice of.
+    dispatch_table = copyreg.dispatch_table | {pa.RecordBatch: _to_ipc}
+
+
 class BatchCoder(Coder):
     """Pickles; batches are never keys, so nothing need be deterministic."""
 
     def encode(self, value: Any) -> bytes:
-        """The batch as bytes; Arrow data is copied once."""
-        return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        """The batch as bytes; Arrow data is copied."""
+        sink = pa.BufferOutputStream()
+        _Pickler(sink, pickle.HIGHEST_PROTOCOL).dump(value)
+        return sink.getvalue().to_pybytes()
 
     def decode(self, encoded: bytes) -> Any:
         """The batch again."""

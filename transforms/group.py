@@ -11,6 +11,7 @@ normalized measurement.
 """
 
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.admission import Admission
+from transforms.collected import Collected, columns_of
 from transforms.dead_letters import fold, measurement_letter
 from transforms.errors import ImplausibleTimestampError, RecordError
 from transforms.fhir_mapping import FhirMapping
@@ -44,12 +46,16 @@ from transforms.observation import (
     observation_id,
     observation_identifier,
 )
-from transforms.readings import ReadingKind, to_record_batch
+from transforms.readings import to_record_batch
 
 STAGE = "Group"
 
 _MANY = 65_536
 """Readings that a worker collects before it hands them on."""
+
+_AT_ONCE = 8_192
+"""Readings, at least, that become columns together: slots of few readings share what
+columns cost, and long texts do not fill an Arrow column, which holds 2 GiB."""
 
 
 class Grouped(NamedTuple):
@@ -121,9 +127,8 @@ class SlotCollector:
         self._medtech = mapping.rules.medtech
         self._shards = shards
         self._version = mapping_version
-        self._rows: dict[tuple[int, Slot], list[tuple[Any, ...]]] = {}
-        # The same lists by patient, so that not every reading hashes for its shard.
-        self._by_patient: dict[tuple[str, int, int], list[tuple[Any, ...]]] = {}
+        self._rows: dict[tuple[int, Slot], list[Collected]] = {}
+        self._streams: dict[tuple[str, str, str], _Stream] = {}
         self.pending = 0
         """Readings collected and not drained yet."""
 
@@ -154,51 +159,80 @@ class SlotCollector:
         if self._limits is not None:
             self._limits.check(measurement)
         values, period_minutes, slot_minutes = self._admission.admit(measurement)
-        occurred_at, correlation = measurement.occurred_at, measurement.correlation
-        segment = identity_segment(
-            occurred_at, period_minutes, correlation, self._medtech
-        )
-        patient_id, device_id, encounter_id, patient = identity
-        identifier = observation_identifier(
-            patient_id, device_id, measurement.type, segment
-        )
+        occurred_at, type_name = measurement.occurred_at, measurement.type
+        patient_id, device_id = identity.patient_id, identity.device_id
+        stream = self._streams.get((patient_id, device_id, type_name))
+        if stream is None:
+            prefix = observation_identifier(patient_id, device_id, type_name, "")
+            stream = _Stream(prefix, {}, {})
+            self._streams[patient_id, device_id, type_name] = stream
         slot_start = (
             occurred_at - occurred_at % (slot_minutes * MINUTE)
             if slot_minutes > 0
             else CORRELATED.start
         )
-        place = (patient_id, slot_start, slot_minutes)
-        rows = self._by_patient.get(place)
+        rows = stream.rows.get(slot_start)
         if rows is None:
             key = shard_of(patient_id, self._shards), Slot(slot_start, slot_minutes)
-            rows = self._by_patient[place] = self._rows.setdefault(key, [])
-        common = (
-            observation_id(identifier),
-            patient_id,
-            measurement.patient or patient,
-            device_id,
-            measurement.device,
-            encounter_id,
-            correlation,
-            measurement.record,
-            occurred_at,
-            measurement.tick,
-            measurement.ended_at,
-            measurement.utc_offset_minutes,
-        )
-        tail = (measurement.ingested_at, measurement.source)
-        for kind, number, text, flag in values:
-            rows.append((kind, *common, number, text, flag, *tail))
+            rows = stream.rows[slot_start] = self._rows.setdefault(key, [])
+        if period_minutes > 0:
+            period = occurred_at // (period_minutes * MINUTE)
+            resource_id = stream.ids.get(period)
+            if resource_id is None:
+                resource_id = self._id(stream, measurement, period_minutes)
+                stream.ids[period] = resource_id
+        else:
+            resource_id = self._id(stream, measurement, period_minutes)
+        for value in values:
+            rows.append((measurement, identity, resource_id, value))
         self.pending += len(values)
+
+    def _id(
+        self, stream: "_Stream", measurement: Measurement, period_minutes: int
+    ) -> str:
+        segment = identity_segment(
+            measurement.occurred_at,
+            period_minutes,
+            measurement.correlation,
+            self._medtech,
+        )
+        return observation_id(stream.prefix + segment)
 
     def drain(self) -> Iterator[SlotReadings]:
         """Hands out what was collected, one batch per shard and slot."""
         collected, self._rows, self.pending = self._rows, {}, 0
-        self._by_patient = {}
-        kinds: list[ReadingKind] = self._admission.kinds
+        self._streams = {}
+        some: dict[tuple[int, Slot], list[Collected]] = {}
+        count = 0
+        for key, rows in collected.items():
+            some[key] = rows
+            count += len(rows)
+            if count >= _AT_ONCE:
+                yield from self._batches(some)
+                some, count = {}, 0
+        if some:
+            yield from self._batches(some)
+
+    def _batches(
+        self, collected: dict[tuple[int, Slot], list[Collected]]
+    ) -> Iterator[SlotReadings]:
+        columns = columns_of(list(itertools.chain.from_iterable(collected.values())))
+        batch = to_record_batch(columns, self._admission.kinds, self._version)
+        start = 0
         for (shard, slot), rows in collected.items():
-            batch = to_record_batch(rows, kinds, self._version)
-            yield SlotReadings(shard, slot, batch)
+            yield SlotReadings(shard, slot, batch.slice(start, len(rows)))
+            start += len(rows)
+
+
+class _Stream(NamedTuple):
+    """What is known of the readings of one patient, device and type."""
+
+    prefix: str
+    """Of the identifiers of its Observations: what says when comes behind."""
+    rows: dict[int, list[Collected]]
+    """The readings of its shard, by the start of their slot."""
+    ids: dict[int, str]
+    """Of the Observations of periods, by the number of the period."""
 
 
 class _CollectSlots(beam.DoFn):

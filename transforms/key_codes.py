@@ -39,6 +39,27 @@ def key_codes(table: pa.Table, names: Sequence[str]) -> Codes:
     return codes
 
 
+def sorted_rows(table: pa.Table, first: Sequence[str], then: Sequence[str]) -> Codes:
+    """Numbers of the rows in the order of their keys; rows of equal keys stay in order.
+
+    Args:
+        table: as in `key_codes`.
+        first: names of keys that tell most rows apart.
+        then: names of keys that decide where those do not, at least one.
+    """
+    codes = key_codes(table, first)
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    is_tied = np.zeros(len(order), bool)
+    is_tied[1:] = ordered[1:] == ordered[:-1]
+    is_tied[:-1] |= is_tied[1:]
+    if is_tied.any():
+        tied = order[is_tied]
+        others = key_codes(table.select(then).take(pa.array(tied)), then)
+        order[is_tied] = tied[np.lexsort((others, ordered[is_tied]))]
+    return order
+
+
 def _ranks(column: pa.ChunkedArray) -> tuple[Codes, int]:
     """Numbers from 0 that sort as the values, and a bound above them."""
     values = column.combine_chunks()

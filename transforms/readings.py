@@ -59,28 +59,28 @@ class ReadingKind(NamedTuple):
     unit: str | None
 
 
-class ReadingRow(NamedTuple):
-    """What differs from reading to reading; on the hot path a plain tuple."""
+class ReadingColumns(NamedTuple):
+    """What differs from reading to reading: a value of each for every reading."""
 
-    kind: int
+    kind: Sequence[int]
     """Index of the reading's `ReadingKind`."""
-    observation_id: str
-    patient_id: str
-    patient_identifier: str | None
-    device_id: str
-    device_identifier: str
-    encounter_id: str | None
-    correlation_id: str | None
-    record_id: str | None
-    occurred_at: int
-    occurred_tick: int
-    ended_at: int | None
-    utc_offset_minutes: int | None
-    value: float | None
-    value_text: str | None
-    flag: str | None
-    ingested_at: int | None
-    source: str
+    observation_id: Sequence[str]
+    patient_id: Sequence[str]
+    patient_identifier: Sequence[str | None]
+    device_id: Sequence[str]
+    device_identifier: Sequence[str]
+    encounter_id: Sequence[str | None]
+    correlation_id: Sequence[str | None]
+    record_id: Sequence[str | None]
+    occurred_at: Sequence[int]
+    occurred_tick: Sequence[int]
+    ended_at: Sequence[int | None]
+    utc_offset_minutes: Sequence[int | None]
+    value: Sequence[float | None]
+    value_text: Sequence[str | None]
+    flag: Sequence[str | None]
+    ingested_at: Sequence[int | None]
+    source: Sequence[str]
 
 
 class Upserted(NamedTuple):
@@ -102,19 +102,19 @@ class Upserted(NamedTuple):
 
 
 def to_record_batch(
-    rows: Sequence[tuple[Any, ...]], kinds: Sequence[ReadingKind], mapping_version: str
+    readings: ReadingColumns, kinds: Sequence[ReadingKind], mapping_version: str
 ) -> pa.RecordBatch:
-    """Turns rows into columns of `schema.MEASUREMENT`.
+    """Turns readings into columns of `schema.MEASUREMENT`.
 
     What readings have in common stays dictionary-encoded on its way through the
     shuffle, where it costs one small integer a row.
 
     Args:
-        rows: `ReadingRow`s, at least one.
-        kinds: what `ReadingRow.kind` points to.
+        readings: at least one.
+        kinds: what `ReadingColumns.kind` points to.
         mapping_version: hash of the two mapping files.
     """
-    lists = dict(zip(ReadingRow._fields, zip(*rows, strict=True), strict=True))
+    lists = readings._asdict()
     indices = pa.array(lists.pop("kind"), pa.int32())
     columns: dict[str, Any] = {
         name: pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
@@ -130,11 +130,11 @@ def to_record_batch(
             columns[name] = pa.array(values, kind)
     # A civil date has no offset: its midnight is as if in UTC.
     offsets = columns["utc_offset_minutes"].fill_null(0).to_numpy().astype(np.int64)
-    wall = np.asarray(lists["occurred_at"], np.int64) + offsets * MINUTE
+    wall = columns["occurred_at"].cast(pa.int64()).to_numpy() + offsets * MINUTE
     columns["local_date"] = pa.array((wall // DAY).astype(np.int32)).cast(pa.date32())
     version = pa.array([mapping_version], pa.string())
     columns["mapping_version"] = pa.DictionaryArray.from_arrays(
-        pa.array(np.zeros(len(rows), np.int32)), version
+        pa.array(np.zeros(len(indices), np.int32)), version
     )
     return pa.RecordBatch.from_arrays(
         [columns[name] for name in schema.MEASUREMENT.names],
