@@ -12,6 +12,7 @@ from typing import Any
 
 from transforms.date_token import DateToken
 from transforms.evaluation import MISSING
+from transforms.instants import remember
 
 _WHOLE_LIMIT = 2**63
 
@@ -104,6 +105,12 @@ _LOOSE_NUMBER = re.compile(
 )
 
 
+_numbers: dict[str, str] = {}
+"""Short texts and what `json_number` makes of them: most values are sent often."""
+_SHORT = 6
+_MOST_NUMBERS = 16_384
+
+
 def json_number(text: str) -> str | None:
     """The text of a number as JSON writes it, every digit kept; None if it is none.
 
@@ -115,12 +122,20 @@ def json_number(text: str) -> str | None:
     >>> json_number(" 98.60 "), json_number("1,234-"), json_number("72,5")
     ('98.60', '-1234', None)
     """
+    known = _numbers.get(text)
+    if known is not None:
+        return known
+    number = text
     if _JSON_NUMBER.fullmatch(text) is None:
         tidy = _tidy(text.strip())
         if tidy is None:
             return None
-        text = tidy
-    return text if isfinite(float(text)) else None
+        number = tidy
+    if not isfinite(float(number)):
+        return None
+    if len(text) <= _SHORT:
+        remember(_numbers, text, number, _MOST_NUMBERS)
+    return number
 
 
 def _tidy(text: str) -> str | None:
