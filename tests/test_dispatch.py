@@ -55,7 +55,7 @@ def test_candidates_are_the_templates_whose_gates_all_stand_there(
     ]
     dispatch = Dispatch(templates)
     for _again in range(2):
-        found = [template.type_name for template in dispatch.candidates(payload)]
+        found = [found.template.type_name for found in dispatch.candidates(payload)]
         assert found == expected
 
 

@@ -223,7 +223,7 @@ _WRITTEN = re.compile(
 
 
 def read_at_once(text):
-    """The instant and offset of a text, by one pattern and `datetime`, if it has them."""
+    """What one pattern and `datetime` make of a text; None if it is no time."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
         return None

@@ -42,7 +42,7 @@ def to_text(token: Any) -> str | None:
     if kind is int:
         return str(token)
     if kind is float:
-        return _float_text(token)
+        return float_text(token)
     if token is None or token is MISSING:
         return None
     if kind is bool:
@@ -67,17 +67,23 @@ def to_medtech_text(token: Any) -> str | None:
     return to_text(token)
 
 
-def _float_text(number: float) -> str:
-    """The shortest round trip, in .NET's notation."""
+def float_text(number: float) -> str:
+    """The text of a number: the shortest round trip, in .NET's notation.
+
+    Raises:
+        ConversionError: NaN, infinities, and whole numbers beyond 64 bits.
+    """
     if not isfinite(number):
         msg = "NaN and infinities have no text"
         raise ConversionError(msg)
     if abs(number) >= 1e15:
         return _large_text(number)
-    mantissa, mark, exponent = repr(number).partition("e")
-    mantissa = mantissa.removesuffix(".0")
+    text = repr(number)
+    if "e" not in text:
+        return text.removesuffix(".0")
     # Below 1E-4, where Python and .NET both change to an exponent.
-    return f"{mantissa}E-{exponent.lstrip('-').zfill(2)}" if mark else mantissa
+    mantissa, _mark, exponent = text.partition("e")
+    return f"{mantissa.removesuffix('.0')}E-{exponent.lstrip('-').zfill(2)}"
 
 
 def _large_text(number: float) -> str:
