@@ -186,3 +186,10 @@ def test_large_numbers_are_written_as_dotnet_does(number, text):
             to_text(number)
     else:
         assert to_text(number) == text
+
+
+@given(st.lists(st.text("0123456789+-.,eE ", max_size=8), min_size=1))
+def test_a_number_is_the_same_at_every_time(texts):
+    first = [json_number(text) for text in texts]
+
+    assert [json_number(text) for text in texts] == first

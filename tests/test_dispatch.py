@@ -8,6 +8,9 @@ import pytest
 
 from transforms.device_mapping import DeviceMapping
 from transforms.dispatch import Dispatch
+from transforms.evaluate import matches
+from transforms.intake import Intake, parse_message
+from transforms.model import Attributes
 
 GATES = [(), ("a",), ("b",), ("a", "b"), ("heart rate", "µ")]
 
@@ -55,7 +58,7 @@ def test_candidates_are_the_templates_whose_gates_all_stand_there(
     ]
     dispatch = Dispatch(templates)
     for _again in range(2):
-        found = [template.type_name for template in dispatch.candidates(payload)]
+        found = [found.template.type_name for found in dispatch.candidates(payload)]
         assert found == expected
 
 
@@ -67,3 +70,92 @@ def test_what_is_remembered_is_bounded(templates, monkeypatch):
             payload = json.dumps({name: 1}, ensure_ascii=False).encode()
             assert len(dispatch.candidates(payload)) == expected
         assert len(dispatch._known) <= 2
+
+
+MATCHES = [
+    "$..[?(@a)]",
+    "$..[?(@a && @b)]",
+    "$..[?(@a || @b)]",
+    "$..[?(@a == 'x')]",
+    "$..[?(@Body.a)]",
+    "$.Body",
+    "$.Body.a",
+    "$..*",
+    "$..b",
+    "$.SystemProperties..[?(@b)]",
+    {"value": "Body.a", "language": "JmesPath"},
+    {"value": "[Body][?b == 'x']", "language": "JmesPath"},
+]
+
+
+def calculated(*expressions):
+    listed = [
+        {
+            "templateType": "CalculatedContent",
+            "template": {
+                "typeName": "t",
+                "typeMatchExpression": expression,
+                "deviceIdExpression": "$.d",
+                "timestampExpression": "$.t",
+            },
+        }
+        for expression in expressions
+    ]
+    text = json.dumps({"templateType": "CollectionContent", "template": listed})
+    return DeviceMapping.from_json(text)
+
+
+ALL = calculated(*MATCHES).templates
+scalars = st.sampled_from([None, 1, 1.5, True, "x", "a", "y"])
+flat = st.dictionaries(st.sampled_from("abc"), scalars, max_size=3)
+parts = st.one_of(flat, st.dictionaries(st.sampled_from("ab"), flat | scalars))
+envelopes = st.permutations(["Body", "Properties", "SystemProperties"]).flatmap(
+    lambda names: st.fixed_dictionaries({name: parts for name in names})
+)
+messages = st.one_of(
+    parts,
+    envelopes,
+    st.builds(lambda whole, more: {**whole, **more}, envelopes, flat),
+)
+
+
+def all_matches(candidates, message, payload):
+    """The tokens of each template, by identity: equal parts are not the same."""
+    found = []
+    for template, _measure, places in candidates:
+        if places is None:
+            tokens = matches(template, message, len(payload))
+        else:
+            envelope = message.envelope
+            tokens = [envelope if p is None else envelope[p] for p in places]
+        found += [(ALL.index(template), id(token)) for token in tokens]
+    return found
+
+
+@hypothesis.given(
+    st.lists(st.tuples(messages, st.booleans()), min_size=1, max_size=6),
+    st.booleans(),
+)
+def test_a_message_of_a_known_shape_matches_what_it_would_match(several, beside):
+    dispatch = Dispatch(ALL)
+    attributes = Attributes({"a": "x"}, {"b": 1}, None) if beside else None
+    for document, escaped in several * 2:
+        payload = json.dumps(document, ensure_ascii=escaped).encode()
+        message = parse_message(payload, "line", Intake(), attributes)
+        found = all_matches(dispatch.concerned(message, payload), message, payload)
+        expected = all_matches(Dispatch(ALL)._all, message, payload)
+        assert found == expected
+
+
+def test_the_shapes_that_are_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr("transforms.dispatch._MOST_KINDS", 2)
+    monkeypatch.setattr("transforms.dispatch._MOST_TEXTS", 1)
+    dispatch = Dispatch(ALL)
+    for _round in range(2):
+        for document in [{"a": "x"}, {"a": "y"}, {"b": "x"}, {"c": 1}, {"a": {}}]:
+            payload = json.dumps(document).encode()
+            message = parse_message(payload, "line", Intake())
+            found = all_matches(dispatch.concerned(message, payload), message, payload)
+            assert found == all_matches(dispatch._all, message, payload)
+    assert len(dispatch._shapes) <= 2
+    assert all(len(by_texts or ()) <= 1 for by_texts in dispatch._shapes.values())

@@ -1,5 +1,6 @@
 """Times as they are sent, and as ids and FHIR want them."""
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -12,11 +13,13 @@ from transforms.instants import (
     FIRST_INSTANT,
     HOUR,
     LONGEST_OFFSET,
+    MINUTE,
     InstantError,
     id_segment,
     iso_date,
     iso_instant,
     parse_instant,
+    remember,
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -210,3 +213,99 @@ def test_a_segment_holds_the_digits_of_the_utc_time(instant):
     fraction = f".{moment.microsecond:06}" if moment.microsecond else ""
 
     assert id_segment(instant) == f"{digits}{fraction}Z"
+
+
+_WRITTEN = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d))?"
+    r"(?:[.,](\d+))? ?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?",
+    re.ASCII,
+)
+
+
+def read_at_once(text):
+    """What one pattern and `datetime` make of a text; None if it is no time."""
+    match = _WRITTEN.fullmatch(text)
+    if match is None:
+        return None
+    *day, hour, minute, second, fraction, zulu, sign, hours, minutes = match.groups()
+    late = (hour, minute) == ("24", "00")
+    try:
+        clock = (0 if late else int(hour), int(minute), int(second or 0))
+        wall = utc(*map(int, day), *clock) + int((fraction or "")[:6].ljust(6, "0"))
+    except ValueError:
+        return None
+    offset = 0 if zulu else None
+    if sign:
+        offset = int(f"{sign}1") * (int(hours) * 60 + int(minutes or 0))
+        if abs(offset) > LONGEST_OFFSET or int(minutes or 0) > 59:
+            return None
+    start = wall - (offset or 0) * MINUTE
+    if late and (wall % DAY or wall + DAY >= END_OF_INSTANTS):
+        return None
+    if not FIRST_INSTANT <= start < END_OF_INSTANTS:
+        return None
+    return start + DAY * late, offset
+
+
+def joined(*parts):
+    return st.tuples(*parts).map("".join)
+
+
+_DIGITS = st.text("0123456789", max_size=9) | st.text("01٣２ _+.", max_size=7)
+_DAYS = ["2026-10-04", "0001-01-01", "9999-12-31", "2026-02-29", "２026-10-04", ""]
+_CLOCKS = [
+    "T12:00",
+    "t23:59",
+    " 00:00",
+    "T24:00",
+    "T12:60",
+    "_12:00",
+    "T1:00",
+    "T１2:00",
+]
+_TIMES = joined(
+    st.sampled_from(_DAYS),
+    st.sampled_from(_CLOCKS),
+    st.sampled_from([":00", ":59", ":60", ":0x", ":5", ":", "", ":٠٠"]),
+    joined(st.sampled_from([".", ",", ":", ""]), _DIGITS) | st.just(""),
+    st.sampled_from(["", " ", "\n"]),
+    st.sampled_from(["", "Z", "z", "+02:00", "-0530", "+14", "-14:00", "+14:01"])
+    | joined(st.sampled_from("+-"), _DIGITS),
+    st.sampled_from(["", "", "", " ", "Z", ".5"]),
+)
+
+
+def read(text):
+    try:
+        return parse_instant(text)
+    except InstantError:
+        return None
+
+
+@given(st.lists(_TIMES, min_size=1, max_size=4))
+def test_what_is_remembered_of_other_times_changes_no_time(texts):
+    for _again in range(2):
+        for text in texts:
+            assert read(text) == read_at_once(text)
+
+
+@given(_TIMES)
+def test_an_error_is_the_same_at_every_time(text):
+    messages = []
+    for _again in range(2):
+        try:
+            parse_instant(text)
+        except InstantError as error:
+            messages.append(str(error))
+
+    assert len(messages) in (0, 2)
+    assert len(set(messages)) < 2
+
+
+def test_what_is_remembered_is_bounded():
+    known = {}
+    for number in range(10):
+        remember(known, str(number), number, 4)
+        assert len(known) <= 4
+
+    assert known == {"8": 8, "9": 9}

@@ -12,6 +12,7 @@ from typing import Any
 
 from transforms.date_token import DateToken
 from transforms.evaluation import MISSING
+from transforms.instants import remember
 
 _WHOLE_LIMIT = 2**63
 
@@ -41,7 +42,7 @@ def to_text(token: Any) -> str | None:
     if kind is int:
         return str(token)
     if kind is float:
-        return _float_text(token)
+        return float_text(token)
     if token is None or token is MISSING:
         return None
     if kind is bool:
@@ -66,17 +67,23 @@ def to_medtech_text(token: Any) -> str | None:
     return to_text(token)
 
 
-def _float_text(number: float) -> str:
-    """The shortest round trip, in .NET's notation."""
+def float_text(number: float) -> str:
+    """The text of a number: the shortest round trip, in .NET's notation.
+
+    Raises:
+        ConversionError: NaN, infinities, and whole numbers beyond 64 bits.
+    """
     if not isfinite(number):
         msg = "NaN and infinities have no text"
         raise ConversionError(msg)
     if abs(number) >= 1e15:
         return _large_text(number)
-    mantissa, mark, exponent = repr(number).partition("e")
-    mantissa = mantissa.removesuffix(".0")
+    text = repr(number)
+    if "e" not in text:
+        return text.removesuffix(".0")
     # Below 1E-4, where Python and .NET both change to an exponent.
-    return f"{mantissa}E-{exponent.lstrip('-').zfill(2)}" if mark else mantissa
+    mantissa, _mark, exponent = text.partition("e")
+    return f"{mantissa.removesuffix('.0')}E-{exponent.lstrip('-').zfill(2)}"
 
 
 def _large_text(number: float) -> str:
@@ -104,6 +111,12 @@ _LOOSE_NUMBER = re.compile(
 )
 
 
+_numbers: dict[str, str] = {}
+"""Short texts and what `json_number` makes of them: most values are sent often."""
+_SHORT = 6
+_MOST_NUMBERS = 16_384
+
+
 def json_number(text: str) -> str | None:
     """The text of a number as JSON writes it, every digit kept; None if it is none.
 
@@ -115,12 +128,20 @@ def json_number(text: str) -> str | None:
     >>> json_number(" 98.60 "), json_number("1,234-"), json_number("72,5")
     ('98.60', '-1234', None)
     """
+    known = _numbers.get(text)
+    if known is not None:
+        return known
+    number = text
     if _JSON_NUMBER.fullmatch(text) is None:
         tidy = _tidy(text.strip())
         if tidy is None:
             return None
-        text = tidy
-    return text if isfinite(float(text)) else None
+        number = tidy
+    if not isfinite(float(number)):
+        return None
+    if len(text) <= _SHORT:
+        remember(_numbers, text, number, _MOST_NUMBERS)
+    return number
 
 
 def _tidy(text: str) -> str | None:

@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from transforms.conversions import to_medtech_text, to_text
-from transforms.evaluate import DeviceTemplate, ValueTemplate
+from transforms.evaluate import (
+    DeviceTemplate,
+    ValueTemplate,
+    located_token_in_message,
+    token_in_message,
+    token_only,
+)
 from transforms.expression_reader import ExpressionReader, Remarks
 from transforms.expressions import Expression
 from transforms.gates import ENVELOPE, gates_of
@@ -17,7 +23,6 @@ from transforms.template_kinds import (
     CONTEXT_NAMES,
     EXTENSION_KEYS,
     KEYS,
-    MATCHED,
     VALUE_EXTENSION_KEYS,
     VALUE_KEYS,
     Kind,
@@ -105,7 +110,7 @@ class _TemplateReader:
             values,
             when,
             gates_of(match.compiled, None if when is None else when.compiled),
-            _scope(self._kind, located=located),
+            self._scope(located=located),
             _find(match, located=located),
             self._kind.calculated and self._is_whole(match),
             moment_reader(zone, medtech=self._rules.medtech),
@@ -228,26 +233,15 @@ class _TemplateReader:
         self._findings.warning(place, msg, "write typeMatchExpression as JSONPath")
         return False
 
+    def _scope(self, *, located: bool) -> Callable[[dict[str, Any], Any], Any]:
+        """What the expressions see."""
+        if not self._kind.calculated:
+            return token_only
+        return located_token_in_message if located else token_in_message
+
     def _is_whole(self, match: Expression) -> bool:
         others = [e for e in self._expressions.read_all if e is not match]
         return any(expression.compiled.whole for expression in others)
-
-
-Scope = Callable[[dict[str, Any], Any], Any]
-
-
-def _scope(kind: Kind, *, located: bool) -> Scope:
-    """What the expressions of a template see."""
-    if not kind.calculated:
-        return lambda envelope, found: found
-    if not located:
-        return lambda envelope, found: {**envelope, MATCHED: found}
-    return lambda envelope, found: {
-        **envelope,
-        MATCHED: found.token,
-        "matchedPath": list(found.path),
-        "matchedParents": list(found.parents),
-    }
 
 
 def _find(match: Expression, *, located: bool) -> Callable[[Any], list[Any]]:

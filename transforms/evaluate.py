@@ -14,6 +14,7 @@ from transforms.expressions import Expression, as_record_error, is_true
 from transforms.flags import flag_of
 from transforms.model import DeviceMessage, Measurement
 from transforms.occurrence import Moment, MomentError, ReadMoment
+from transforms.template_kinds import MATCHED
 
 MOST_MATCHES = 1_000_000
 """Matches of one template in one message."""
@@ -63,6 +64,26 @@ class DeviceTemplate(NamedTuple):
     to_text: Callable[[Any], str | None]
     position: tuple[int, int] = (1, 1)
     """Line and column of the template in the file."""
+
+
+def token_only(envelope: dict[str, Any], found: Any) -> Any:
+    """A scope: the expressions see the matched token."""
+    return found
+
+
+def token_in_message(envelope: dict[str, Any], found: Any) -> Any:
+    """A scope: the expressions see the envelope, with the matched token in it."""
+    return {**envelope, MATCHED: found}
+
+
+def located_token_in_message(envelope: dict[str, Any], found: Any) -> Any:
+    """A scope: beside the matched token stands where it was found."""
+    return {
+        **envelope,
+        MATCHED: found.token,
+        "matchedPath": list(found.path),
+        "matchedParents": list(found.parents),
+    }
 
 
 def matches(template: DeviceTemplate, message: DeviceMessage, size: int) -> list[Any]:

@@ -44,6 +44,21 @@ def gates_of(
     return tuple(f'"{text}"'.encode() for text in plain)
 
 
+def texts_of(
+    match: JsonPath | JmesPath, when: JsonPath | JmesPath | None
+) -> frozenset[str]:
+    """What may stand as a value rather than as a name, of a template's gates."""
+    found = NOTHING
+    for expression in (match, when):
+        if isinstance(expression, JsonPath):
+            path = parse(expression.text, medtech=expression.medtech)
+            found |= required_texts(path)
+        elif expression is not None:
+            of = _of_node if expression is match else _of_truth
+            found |= _of_expression(expression, of)
+    return found
+
+
 def _of_expression(expression: JsonPath | JmesPath, gates: "_Gates") -> Quoted:
     if isinstance(expression, JsonPath):
         path = parse(expression.text, medtech=expression.medtech)
@@ -59,7 +74,7 @@ _Gates = Callable[[dict[str, Any]], Quoted]
 
 def _is_plain(text: str) -> bool:
     # What looks like a time may be compared as a time, however it is written.
-    looks_like_time = text[10:11] == "T" and text[:1].isdigit()
+    looks_like_time = (text[10:11] == "T" and text[:1].isdigit()) or text[:1] == "/"
     return text.isprintable() and not set(text) & set('"\\/') and not looks_like_time
 
 

@@ -6,6 +6,9 @@ An instant is an integer: microseconds since 1970-01-01T00:00:00 UTC.
 import datetime
 import re
 from functools import lru_cache
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -19,6 +22,7 @@ _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _CLOCK = re.compile(r"[Tt ](\d\d):(\d\d)", re.ASCII)
 _SECOND = re.compile(r":(\d\d)", re.ASCII)
+_DIGITS = "0123456789"
 _TAIL = re.compile(r"(?:[.,](\d+))? ?(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?", re.ASCII)
 
 FIRST_INSTANT = -719_162 * DAY
@@ -32,6 +36,25 @@ LONGEST_OFFSET = 14 * 60
 
 class InstantError(ValueError):
     """The text is no date-time. The message holds nothing of the text."""
+
+
+# Parts of texts repeat from reading to reading, and what they say is remembered.
+
+_minutes: dict[str, int] = {}
+"""From `YYYY-MM-DDThh:mm` to its instant as if in UTC."""
+_tails: dict[str, tuple[int, int | None]] = {}
+"""From what follows the seconds to what it adds, in microseconds, and the offset."""
+_WHOLE_SECONDS = {f":{second:02}": second * 1_000_000 for second in range(60)}
+
+_MOST_MINUTES = 100_000
+_MOST_TAILS = 8192
+
+
+def remember(known: dict[str, _T], text: str, value: _T, most: int) -> None:
+    """Adds to what is known, which begins anew when it holds the most."""
+    if len(known) >= most:
+        known.clear()
+    known[text] = value
 
 
 @lru_cache(maxsize=4096)
@@ -48,7 +71,7 @@ def _date(text: str) -> int:
     return (date.toordinal() - _EPOCH_ORDINAL) * DAY
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=4096)
 def _clock(text: str) -> int:
     match = _CLOCK.fullmatch(text)
     if match is None:
@@ -59,11 +82,6 @@ def _clock(text: str) -> int:
         msg = "no such time of day"
         raise InstantError(msg)
     return hours * HOUR + minutes * MINUTE
-
-
-@lru_cache(maxsize=100_000)
-def _minute(text: str) -> int:
-    return _date(text[:10]) + _clock(text[10:])
 
 
 @lru_cache(maxsize=256)
@@ -78,9 +96,24 @@ def _second(text: str) -> int:
     return int(match[1]) * 1_000_000
 
 
-@lru_cache(maxsize=4096)
 def _tail(text: str) -> tuple[int, int | None]:
-    """Fraction in microseconds and offset in minutes of what follows the seconds."""
+    """Reads what follows the seconds: what it adds, in microseconds, and the offset."""
+    known = _tails.get(text)
+    if known is not None:
+        return known
+    digits = text[1:7]
+    if text[:1] == "." and len(digits) == 6 and digits.isdecimal() and digits.isascii():
+        # Too many to remember them all, and soon read.
+        zone = text[7:].lstrip(_DIGITS)
+        if zone[:1] not in (".", ","):
+            shift, offset = _tail(zone)
+            return int(digits) + shift, offset
+    read = _read_tail(text)
+    remember(_tails, text, read, _MOST_TAILS)
+    return read
+
+
+def _read_tail(text: str) -> tuple[int, int | None]:
     match = _TAIL.fullmatch(text)
     if match is None:
         msg = "neither a fraction of a second nor an offset from UTC"
@@ -96,7 +129,8 @@ def _tail(text: str) -> tuple[int, int | None]:
     if offset > LONGEST_OFFSET or int(minutes or 0) > 59:
         msg = "no such offset from UTC"
         raise InstantError(msg)
-    return microseconds, -offset if sign == "-" else offset
+    offset = -offset if sign == "-" else offset
+    return microseconds - offset * MINUTE, offset
 
 
 def parse_date(text: str) -> int:
@@ -124,19 +158,36 @@ def parse_instant(text: str) -> tuple[int, int | None]:
     Raises:
         InstantError: it is no date-time, or lies outside the years 1 to 9999.
     """
-    if text[11:16] == "24:00":
-        return _end_of_day(text)
+    wall = _minutes.get(text[:16])
+    second = _WHOLE_SECONDS.get(text[16:19])
+    tail = _tails.get(text[19:])
+    if wall is None or second is None or tail is None:
+        return _read_instant(text)
+    shift, offset = tail
+    return wall + second + shift, offset
+
+
+def _read_instant(text: str) -> tuple[int, int | None]:
+    """`parse_instant` for texts with parts that are not remembered yet, or wrong."""
+    head = text[:16]
+    minute = _minutes.get(head)
+    if minute is None:
+        if head[11:] == "24:00":
+            return _end_of_day(text)
+        minute = _date(head[:10]) + _clock(head[10:])
+        # Away from the ends of the range no seconds and no offset lead out of it.
+        if FIRST_INSTANT + DAY <= minute < END_OF_INSTANTS - 2 * DAY:
+            remember(_minutes, head, minute, _MOST_MINUTES)
     if len(text) >= 19 and text[16] == ":":
-        wall = _minute(text[:16]) + _second(text[16:19])
-        fraction, offset = _tail(text[19:])
+        wall = minute + _second(text[16:19])
+        shift, offset = _tail(text[19:])
     else:
-        wall = _minute(text[:16])
-        fraction, offset = _tail(text[16:])
-    instant = wall + fraction if offset is None else wall + fraction - offset * MINUTE
-    if not FIRST_INSTANT <= instant < END_OF_INSTANTS:
+        wall = minute
+        shift, offset = _tail(text[16:])
+    if not FIRST_INSTANT <= wall + shift < END_OF_INSTANTS:
         msg = "the time lies outside the years 1 to 9999"
         raise InstantError(msg)
-    return instant, offset
+    return wall + shift, offset
 
 
 def _end_of_day(text: str) -> tuple[int, int | None]:
@@ -169,13 +220,12 @@ def _compact_minute(minute: int) -> str:
     return re.sub("[-:T]", "", _iso_minute(minute))
 
 
-_SECONDS = tuple(f"{second:02}" for second in range(60))
+_SECONDS = {second * 1_000_000: f"{second:02}" for second in range(60)}
+"""From the microseconds of a minute, if they are whole seconds, to their text."""
 
 
 @lru_cache(maxsize=256)
 def _iso_offset(minutes: int) -> str:
-    if not minutes:
-        return "Z"
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
 
@@ -194,7 +244,7 @@ def seventh_digit(text: str) -> int:
     if len(text) < 27 or text[19] not in ".,":
         return 0
     digit = text[26]
-    return int(digit) if digit in "0123456789" and text[20:26].isdigit() else 0
+    return int(digit) if digit in _DIGITS and text[20:26].isdigit() else 0
 
 
 def iso_instant(instant: int, offset_minutes: int = 0, tick: int = 0) -> str:
@@ -210,13 +260,14 @@ def iso_instant(instant: int, offset_minutes: int = 0, tick: int = 0) -> str:
     """
     # Minutes repeat from reading to reading, and so are worth remembering.
     minute, rest = divmod(instant, MINUTE)
-    second, fraction = divmod(rest, 1_000_000)
-    if tick:
-        tail = f".{fraction:06}{tick}"
-    else:
-        tail = f".{fraction:06}".rstrip("0") if fraction else ""
-    head = _iso_minute(minute + offset_minutes)
-    return f"{head}{_SECONDS[second]}{tail}{_iso_offset(offset_minutes)}"
+    tail = _SECONDS.get(rest)
+    if tick or tail is None:
+        fraction = rest % 1_000_000
+        digits = f"{fraction:06}{tick}" if tick else f"{fraction:06}".rstrip("0")
+        tail = f"{_SECONDS[rest - fraction]}.{digits}"
+    if not offset_minutes:
+        return f"{_iso_minute(minute)}{tail}Z"
+    return f"{_iso_minute(minute + offset_minutes)}{tail}{_iso_offset(offset_minutes)}"
 
 
 def id_segment(instant: int) -> str:
@@ -229,6 +280,8 @@ def id_segment(instant: int) -> str:
     ('20190101000000Z', '20190101000000.250000Z')
     """
     minute, rest = divmod(instant, MINUTE)
-    second, fraction = divmod(rest, 1_000_000)
-    tail = f".{fraction:06}" if fraction else ""
-    return f"{_compact_minute(minute)}{_SECONDS[second]}{tail}Z"
+    tail = _SECONDS.get(rest)
+    if tail is None:
+        fraction = rest % 1_000_000
+        tail = f"{_SECONDS[rest - fraction]}.{fraction:06}"
+    return f"{_compact_minute(minute)}{tail}Z"

@@ -16,6 +16,9 @@ Envelope = Literal["auto", "body", "event"]
 _DEEPEST = 1000
 """Levels; the JSON library stops at 1024."""
 
+_new = tuple.__new__
+"""Makes a NamedTuple without the call of a Python function: each message needs one."""
+
 _ENQUEUED = ("x-opt-enqueued-time", "iothub-enqueuedtime")
 
 
@@ -80,7 +83,7 @@ def parse_message(
             document = with_dates(document)
         envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
         if attributes is None:
-            return DeviceMessage(envelope, None, source)
+            return _new(DeviceMessage, (envelope, None, source, None))
         return _with_attributes(envelope, None, source, attributes)
     if type(document) is not dict or "Body" not in document:
         msg = "the message has no Body, which --envelope=event demands"
@@ -89,7 +92,7 @@ def parse_message(
         document["Body"] = with_dates(document["Body"])
     enqueued_at = enqueued_time(document.get("SystemProperties"))
     if attributes is None:
-        return DeviceMessage(document, enqueued_at, source)
+        return _new(DeviceMessage, (document, enqueued_at, source, None))
     return _with_attributes(document, enqueued_at, source, attributes)
 
 

@@ -101,6 +101,13 @@ def orders(path: Path) -> bool:
     ) or any(map(orders, inner_paths(path)))
 
 
+def compares(path: Path) -> bool:
+    """Whether a filter of a path compares values; else names and places decide."""
+    return any(isinstance(test, Comparison) for test in _tests(path)) or any(
+        map(compares, inner_paths(path))
+    )
+
+
 # Work.
 
 

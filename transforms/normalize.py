@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-import orjson
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 from apache_beam.typehints.decorators import no_annotations
 
 from transforms.dead_letters import dead_letter
 from transforms.device_mapping import DeviceMapping
+from transforms.dispatch import Dispatch
 from transforms.errors import (
     NoTemplateMatchedError,
     RecordError,
 )
-from transforms.evaluate import DeviceTemplate, matches, measure
+from transforms.evaluate import DeviceTemplate, matches
 from transforms.intake import Intake, parse_message
 from transforms.model import (
     Attributes,
@@ -71,6 +71,7 @@ def normalize(
     letters: list[DeadLetter] = []
     unmatched = 0
     prefix = batch.prefix
+    dispatch = mapping.dispatch
     attached = batch.attributes or (None,) * len(batch.payloads)
     for position, payload, attributes in zip(
         batch.positions, batch.payloads, attached, strict=True
@@ -82,7 +83,7 @@ def normalize(
             letters.append(_unreadable(error, payload, source, attributes, intake))
             continue
         before = len(measurements)
-        failures = _evaluate(mapping, message, payload or b"", measurements)
+        failures = _evaluate(dispatch, message, payload or b"", measurements)
         if failures:
             letters += [_letter(found, payload, message, intake) for found in failures]
         elif len(measurements) == before:
@@ -93,26 +94,27 @@ def normalize(
 
 
 def _evaluate(
-    mapping: DeviceMapping,
+    dispatch: Dispatch,
     message: DeviceMessage,
     payload: bytes,
     measurements: list[Measurement],
 ) -> list["_Failure"]:
     """Adds a message's measurements; returns what failed, where and how often."""
     failures: dict[Any, _Failure] = {}
-    searched = payload
-    if message.attributes is not None:  # a template may ask for what stands only there
-        properties, system, _enqueued_at = message.attributes
-        searched = payload + orjson.dumps((properties, system))
-    for template in mapping.dispatch.candidates(searched):
-        try:
-            tokens = matches(template, message, len(payload))
-        except RecordError as error:
-            _note(failures, error, template)
-            continue
+    for template, measure, places in dispatch.concerned(message, payload):
+        tokens: list[Any]
+        if places is not None:
+            envelope = message.envelope
+            tokens = [envelope if p is None else envelope[p] for p in places]
+        else:
+            try:
+                tokens = matches(template, message, len(payload))
+            except RecordError as error:
+                _note(failures, error, template)
+                continue
         for token in tokens:
             try:
-                measurements.append(measure(template, message, token))
+                measurements.append(measure(message, token))
             except RecordError as error:
                 _note(failures, error, template)
     return list(failures.values())

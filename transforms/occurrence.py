@@ -63,6 +63,7 @@ def moment_reader(zone: datetime.tzinfo | None, *, medtech: bool) -> ReadMoment:
         zone: of times that name none; None rejects them.
         medtech: whether texts are read as .NET reads them.
     """
+    new = tuple.__new__
 
     def read(token: Any) -> Moment:
         if type(token) is not str:
@@ -75,7 +76,8 @@ def moment_reader(zone: datetime.tzinfo | None, *, medtech: bool) -> ReadMoment:
         tick = 0 if len(text) < 27 else seventh_digit(text)
         if offset is None:
             return _localized(instant, zone, tick)
-        return Moment(instant, offset, tick)
+        # Moment(…) without the call of a Python function: this runs for every message.
+        return new(Moment, (instant, offset, tick))
 
     def read_dotnet(token: Any) -> Moment:
         if type(token) is DateToken:
@@ -90,7 +92,7 @@ def moment_reader(zone: datetime.tzinfo | None, *, medtech: bool) -> ReadMoment:
             raise _no_text(token)
         if offset is None:
             return _localized(instant, zone, tick)
-        return Moment(instant, offset, tick)
+        return new(Moment, (instant, offset, tick))
 
     return read_dotnet if medtech else read
 

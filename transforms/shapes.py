@@ -1,0 +1,89 @@
+"""Shapes of messages: names and kinds of values, without the values.
+
+Devices send the same few shapes over and over. In a flat message, whose objects hold
+no others, the shape tells which names stand in it, and where an expression that only
+asks for names finds something.
+"""
+
+from typing import Any
+
+from transforms.date_token import DateToken
+from transforms.evaluate import DeviceTemplate
+from transforms.evaluation import EvaluationError
+from transforms.jsonpath import JsonPath
+from transforms.jsonpath_syntax import parse
+from transforms.jsonpath_traits import compares
+
+Shape = tuple[Any, ...]
+"""Names and types, in the order of the message; equal shapes have equal ones."""
+
+_PARTS = ("Body", "Properties", "SystemProperties")
+_SCALARS = frozenset((str, int, float, bool, type(None), DateToken))
+
+_MOST_MEMBERS = 64
+"""A larger message is rarely flat, and rarely of the shape of another."""
+
+
+def shape_of(envelope: dict[str, Any]) -> Shape | None:
+    """The shape of a message in its envelope, None if it cannot be a flat one."""
+    get = envelope.get
+    body, own, system = get("Body"), get("Properties"), get("SystemProperties")
+    if not (type(body) is type(own) is type(system) is dict) or len(envelope) != 3:
+        return None
+    if len(body) + len(own) + len(system) > _MOST_MEMBERS:
+        return None
+    kinds = map(type, (*body.values(), *own.values(), *system.values()))
+    return (*envelope, *body, None, *own, None, *system, *kinds)
+
+
+def is_flat(shape: Shape) -> bool:
+    """Whether no object but the envelope holds others."""
+    return all(kind in _SCALARS for kind in shape if isinstance(kind, type))
+
+
+def names_of(shape: Shape) -> frozenset[str]:
+    """The names of members in a message of this shape."""
+    return frozenset(name for name in shape if isinstance(name, str))
+
+
+def values_in(envelope: dict[str, Any]) -> list[Any]:
+    """The values of a flat message."""
+    return [value for part in _PARTS for value in envelope[part].values()]
+
+
+def asks_for_names(template: DeviceTemplate) -> bool:
+    """Whether it depends on the shape of a flat message alone what a template matches.
+
+    Work is then the same for all messages of a shape, too.
+    """
+    path = template.match.compiled
+    if template.when is not None or template.whole or not isinstance(path, JsonPath):
+        return False
+    wants_tokens = template.find is path.find
+    return wants_tokens and not compares(parse(path.text, medtech=path.medtech))
+
+
+def places_in(
+    template: DeviceTemplate, envelope: dict[str, Any]
+) -> tuple[str | None, ...] | None:
+    """Where a template that asks for names matches, in flat messages of one shape.
+
+    Args:
+        template: it.
+        envelope: one of the messages.
+
+    Returns:
+        The names of the parts of the envelope that it finds, None for the envelope
+        itself, in the order found. None if it finds others, or fails.
+    """
+    # Values stay out, and each part is an object of its own.
+    bare = {name: dict.fromkeys(envelope[name]) for name in envelope}
+    parts: dict[int, str | None] = {id(part): name for name, part in bare.items()}
+    parts[id(bare)] = None
+    try:
+        found = template.find(bare)
+    except EvaluationError:
+        return None
+    if not all(id(token) in parts for token in found):
+        return None
+    return tuple(parts[id(token)] for token in found)
