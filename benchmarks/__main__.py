@@ -1,190 +1,128 @@
 """Times vitalbeam beside the script by hand and the obvious stack, in one run.
 
 `python -m benchmarks` generates a day of messages and gives it to each contender, in a
-process of its own, all on one core, round after round. Start-up (interpreter, imports,
-Beam's graph) is told apart by a run on a tiny input: the time per message is what the
-other messages took. Medians of the rounds are shown.
+process of its own, all on one core, round after round; then it shows where the time
+goes, how it grows, and what more cores bring. Leave the machine alone meanwhile.
 """
 
 import argparse
+import functools
 import json
-import shutil
 import tempfile
 from pathlib import Path
-from statistics import median
-from typing import NamedTuple
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import machine, measure
-from benchmarks.measure import Command, FailedError, Run
+from benchmarks import contenders, machine, measure, report, scaling, stages
+from benchmarks.contenders import OBVIOUS, VITALBEAM, Results
+from benchmarks.measure import ROOT
+from benchmarks.sheets import Sheet, show
 
-TINY = 100
-"""Messages of the run that shows the start-up."""
+PARTS = ("contenders", "cores", "stages", "scaling")
 
-CONTENDERS: dict[str, Command] = {
-    "vitalbeam": measure.vitalbeam,
-    "script": measure.script,
-    "obvious": measure.obvious,
-}
-
-
-class Result(NamedTuple):
-    """One contender, medians of all rounds."""
-
-    contender: str
-    messages: int
-    startup_seconds: float
-    seconds: float
-    """Start-up included."""
-    us_per_message: float
-    """Without start-up."""
-    messages_per_second: float
-    """Without start-up."""
-    times_script: float | None
-    """Time per message over that of the script; None if the script did not run."""
-    times_faster_than_obvious: float | None
-    peak_mib: float
-    observations: int
-    rounds_us_per_message: list[float]
-
-
-def summarise(name: str, messages: int, rounds: list[tuple[Run, Run]]) -> Result:
-    """Medians of one contender; the comparisons are filled in by `compare`.
-
-    Args:
-        name: the contender.
-        messages: size of the full input.
-        rounds: for each round the run on the tiny and on the full input.
-
-    Raises:
-        FailedError: the full input is too small to be told from the tiny one.
-    """
-    each = [
-        (full.seconds - tiny.seconds) / (messages - TINY) * 1e6 for tiny, full in rounds
-    ]
-    if median(each) <= 0:
-        msg = f"{messages} messages are lost in the noise of {name}'s start-up: more!"
-        raise FailedError(msg)
-    return Result(
-        contender=name,
-        messages=messages,
-        startup_seconds=median(tiny.seconds for tiny, _ in rounds),
-        seconds=median(full.seconds for _, full in rounds),
-        us_per_message=median(each),
-        messages_per_second=1e6 / median(each),
-        times_script=None,
-        times_faster_than_obvious=None,
-        peak_mib=median(full.peak_mib for _, full in rounds),
-        observations=rounds[-1][1].observations,
-        rounds_us_per_message=each,
-    )
-
-
-def compare(results: list[Result]) -> list[Result]:
-    """Puts each contender's time per message beside the others'."""
-    took = {result.contender: result.us_per_message for result in results}
-    by_hand, obvious = took.get("script"), took.get("obvious")
-    return [
-        result._replace(
-            times_script=by_hand and result.us_per_message / by_hand,
-            times_faster_than_obvious=obvious and obvious / result.us_per_message,
-        )
-        for result in results
-    ]
-
-
-def benchmark(sizes: dict[str, int], rounds: int) -> list[Result]:
-    """Runs all contenders, taking turns.
-
-    Args:
-        sizes: contender → messages of its full input.
-        rounds: how often each runs.
-    """
-    runs: dict[str, list[tuple[Run, Run]]] = {name: [] for name in sizes}
-    with tempfile.TemporaryDirectory(prefix="vitalbeam-benchmark-") as temporary:
-        folder = Path(temporary)
-        inputs = {
-            size: measure.write_messages(folder, size)
-            for size in {TINY, *sizes.values()}
-        }
-        for _ in range(rounds):
-            for name, size in sizes.items():
-                tiny = _run(name, inputs[TINY], folder / "out")
-                runs[name].append((tiny, _run(name, inputs[size], folder / "out")))
-    return compare([summarise(name, sizes[name], runs[name]) for name in sizes])
-
-
-def _run(name: str, messages: Path, out: Path) -> Run:
-    try:
-        return measure.run(CONTENDERS[name], messages, out)
-    finally:
-        shutil.rmtree(out, ignore_errors=True)
-
-
-def show(results: list[Result], pinned: str, rounds: int) -> None:
-    """Prints the table and the machine it was measured on."""
-    table = Table(title=f"Medians of {rounds} rounds, {pinned}", box=SIMPLE)
-    table.add_column("contender")
-    for heading in (
-        "messages",
-        "start-up\ns",
-        "µs per\nmessage",
-        "messages\nper s",
-        "times\nscript",
-        "faster\nthan\nobvious",
-        "peak\nMiB",
-    ):
-        table.add_column(heading, justify="right")
-    for result in results:
-        script, obvious = result.times_script, result.times_faster_than_obvious
-        table.add_row(
-            result.contender,
-            f"{result.messages:,}",
-            f"{result.startup_seconds:.2f}",
-            f"{result.us_per_message:.1f}",
-            f"{result.messages_per_second:,.0f}",
-            "" if script is None else f"{script:.2f}",
-            "" if obvious is None else f"{obvious:.1f}",
-            f"{result.peak_mib:,.0f}",
-        )
-    console = Console()
-    console.print(table)
-    machine.show(console)
+SIZES = (20_000, scaling.USUAL, 1_000_000)
+LARGE = 5_000_000
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the benchmark from the command line."""
+    options = _parser().parse_args(arguments)
+    parts = options.only.split(",")
+    console = Console(stderr=options.json)
+    with tempfile.TemporaryDirectory(prefix="vitalbeam-benchmark-") as temporary:
+        sheets, results = _measure(options, parts, Path(temporary), console)
+    facts = {"date": report.today(), "commit": report.commit(), **machine.facts()}
+    if options.json:
+        documents = {sheet.title: sheet.records() for sheet in sheets}
+        rounds = {name: each._asdict() for name, each in results.items()}
+        print(json.dumps({"facts": facts, "rounds": rounds, **documents}, indent=2))
+    else:
+        machine.show(console)
+    if options.results:
+        how = f"python -m benchmarks --results{' --large' if options.large else ''}"
+        path = ROOT / "benchmarks" / "RESULTS.md"
+        path.write_text(report.page(sheets, facts, how))
+        console.print(f"\nwritten to {path.relative_to(ROOT)}")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--messages", type=int, default=200_000)
+    parser.add_argument("--messages", type=int, default=scaling.USUAL)
     parser.add_argument(
         "--obvious_messages", type=int, default=20_000, help="it takes long"
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=",".join(PARTS), help="some of the default")
     parser.add_argument(
-        "--contenders", default=",".join(CONTENDERS), help="some of the default"
+        "--large", action="store_true", help=f"{LARGE:,} messages too (4 GB of disk)"
     )
-    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
-    options = parser.parse_args(arguments)
-    names = options.contenders.split(",")
-    if unknown := set(names) - CONTENDERS.keys():
-        parser.error(f"--contenders: unknown {', '.join(sorted(unknown))}")
-    if min(options.messages, options.obvious_messages) <= TINY:
-        parser.error(f"--messages, --obvious_messages: more than {TINY}, please")
-    sizes = {
-        name: options.obvious_messages if name == "obvious" else options.messages
-        for name in names
-    }
-    pinned = measure.pin_to_one_core()
-    results = benchmark(sizes, options.rounds)
-    if options.json:
-        listed = [result._asdict() for result in results]
-        print(json.dumps({"machine": machine.facts(), "results": listed}, indent=2))
-    else:
-        show(results, pinned, options.rounds)
+    parser.add_argument("--flamegraph", type=Path, metavar="FILE", help="an SVG")
+    parser.add_argument("--json", action="store_true", help="JSON instead of tables")
+    parser.add_argument(
+        "--results", action="store_true", help="write benchmarks/RESULTS.md"
+    )
+    return parser
+
+
+def _measure(
+    options: argparse.Namespace, parts: list[str], folder: Path, console: Console
+) -> tuple[list[Sheet], Results]:
+    sheets: list[Sheet] = []
+
+    def add(sheet: Sheet) -> None:
+        show(console, sheet)
+        sheets.append(sheet)
+
+    cores = memory = None
+    if "cores" in parts:  # before anything is pinned
+        cores, sheet = _cores(folder)
+        add(sheet)
+    measure.pin_to_one_core()
+    results: Results = {}
+    if "contenders" in parts:
+        commands = contenders.contenders(folder / "mappings")
+        sizes = dict.fromkeys(commands, options.messages)
+        sizes[OBVIOUS] = options.obvious_messages
+        results = contenders.race(commands, sizes, folder, options.rounds)
+        add(contenders.sheet(results, options.rounds))
+    if "stages" in parts or options.flamegraph:
+        messages = measure.write_messages(folder, options.messages)
+        if "stages" in parts and results:
+            raw = folder / "stacks.txt"
+            stages.record(messages, folder, "raw", raw)
+            shares = stages.shares_of(raw.read_text().splitlines())
+            add(stages.sheet(shares, results[VITALBEAM].us_per_message))
+        if options.flamegraph:
+            stages.record(messages, folder, "flamegraph", options.flamegraph.resolve())
+    if "scaling" in parts:
+        sizes_of = (*SIZES, LARGE) if options.large else SIZES
+        each = scaling.steps(folder / "mappings", sizes_of)
+        measured = scaling.measure_steps(each, folder)
+        memory = scaling.memory_ratio(measured)
+        add(scaling.sheet(measured))
+    if found := report.targets(results, cores, memory):
+        add(report.sheet(found))
+    return sheets, results
+
+
+def _cores(folder: Path) -> tuple[float, Sheet]:
+    """A larger run by one process, and by as many as there are cores."""
+    messages = measure.write_messages(folder, SIZES[-1])
+    seconds = {}
+    for name, workers in (("one process", 1), ("as it is", None)):
+        command = functools.partial(measure.vitalbeam, workers=workers)
+        run = contenders.run_once(command, messages, folder / "out")
+        seconds[name] = run.seconds
+    one = seconds["one process"]
+    title = f"All cores, {SIZES[-1]:,} messages, start-up included"
+    headings = ("", "s", "messages per s", "times one process")
+    sheet = Sheet(
+        title,
+        headings,
+        [(name, each, SIZES[-1] / each, one / each) for name, each in seconds.items()],
+    )
+    return one / seconds["as it is"], sheet
 
 
 if __name__ == "__main__":

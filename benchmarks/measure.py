@@ -33,22 +33,20 @@ class FailedError(RuntimeError):
     """A contender ended with an error; the message holds its last words."""
 
 
-def vitalbeam(messages: Path, out: Path) -> list[str]:
+def vitalbeam(
+    messages: Path, out: Path, mapping: Path = FLEET, workers: int | None = None
+) -> list[str]:
     """The main job, as a user starts it."""
-    return [
-        "-m",
-        "pipeline",
-        "run",
-        f"--device_mapping={FLEET / 'device.json'}",
-        f"--fhir_mapping={FLEET / 'fhir.json'}",
-        f"--messages={messages}",
-        f"--out={out}",
-    ]
+    job = ["-m", "pipeline", "run", str(mapping)]
+    if workers is not None:
+        job.append(f"--workers={workers}")
+    return [*job, f"--messages={messages}", f"--out={out}"]
 
 
-def script(messages: Path, out: Path) -> list[str]:
+def script(messages: Path, out: Path, *, sampled: bool = False) -> list[str]:
     """The script by hand."""
-    return ["-m", "benchmarks.script", f"--messages={messages}", f"--out={out}"]
+    job = ["-m", "benchmarks.script", f"--messages={messages}", f"--out={out}"]
+    return [*job, "--sampled"] if sampled else job
 
 
 def obvious(messages: Path, out: Path) -> list[str]:
@@ -65,11 +63,18 @@ def pin_to_one_core() -> str:
     return f"all pinned to core {core}"
 
 
-def write_messages(folder: Path, messages: int) -> Path:
-    """Generates the messages of a fleet into a folder."""
-    path = folder / f"{messages}.ndjson"
-    with path.open("wb") as file:
-        file.writelines(fleet.generate(messages, SEED))
+def write_messages(folder: Path, messages: int, people: int | None = None) -> Path:
+    """Generates the messages of a fleet into a folder, if they are not there.
+
+    Args:
+        folder: where to.
+        messages: how many.
+        people: who send them; None for as many as live that day.
+    """
+    path = folder / f"{messages}-{people or 'usual'}.ndjson"
+    if not path.exists():
+        with path.open("wb") as file:
+            file.writelines(fleet.generate(messages, SEED, people=people))
     return path
 
 

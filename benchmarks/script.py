@@ -1,7 +1,8 @@
 """The rival by hand: what a good engineer writes for exactly this fleet, and only it.
 
 `python -m benchmarks.script --messages=FILE --out=DIR` does the work of
-`fleet/device.json` and `fleet/fhir.json` without reading their rules: one loop over the
+`fleet/device.json` and `fleet/fhir.json` without reading their rules (with `--sampled`
+of the same where all types are hourly SampledData): one loop over the
 lines with orjson, a dict per day in memory, then series by series (a series is one type
 of one patient and device, whose ids and codes are computed once) every Observation and
 every column. It writes what vitalbeam writes: Observations, Patients and Devices as
@@ -86,6 +87,10 @@ KINDS = (
     Kind("spo2", VITAL_SIGNS, (OXYGEN, OXIMETRY), (Value("spo2", *OXYGEN, "%", "%"),)),
     Kind("weight", VITAL_SIGNS, (MASS,), (Value("weight", *MASS, "kg", "kg"),)),
 )
+
+
+HOURLY = frozenset({"steps"})
+"""Kinds whose Observations stand for an hour."""
 
 
 class Reading(NamedTuple):
@@ -330,9 +335,10 @@ class Rows:
 class DayFiles:
     """All that is written about one day: Observations and both tables."""
 
-    def __init__(self, source: str, version: str) -> None:
+    def __init__(self, source: str, version: str, hourly: frozenset[str]) -> None:
         self._source = source
         self._version = version
+        self._hourly = hourly
         self._measurements = Rows(MEASUREMENT)
         self._observations = Rows(OBSERVATION)
 
@@ -344,7 +350,7 @@ class DayFiles:
             for series in sorted(day):
                 readings = sorted(day[series].items())
                 mould = Mould(series, self._version)
-                hourly = KINDS[series.kind].values == (STEPS,)
+                hourly = KINDS[series.kind].name in self._hourly
                 observe = self._observe_hours if hourly else self._observe_instants
                 file.writelines(observe(mould, readings))
         part = f"date={date}/part.parquet"
@@ -389,32 +395,34 @@ class DayFiles:
             timed = list(group)
             start, end = hour * HOUR, hour * HOUR + HOUR - 1
             last = max(reading for _, reading in timed)
-            steps = [reading.numbers[0] for _, reading in timed]
-            grid = sampled(start, timed)
+            values = mould.kind.values
+            grids = [sampled(start, timed, index) for index in range(len(values))]
             observation_id, line = mould.observation(
                 segment(start),
                 segment(end - end % 1_000_000),
                 {
                     "effectivePeriod": hour_period(start),
                     "issued": tidy(last.enqueued),
-                    "valueSampledData": GRID | {"data": grid},
+                    **sampled_data(mould, grids),
                 },
             )
             lines.append(line)
             self._add_measurements(mould, [observation_id] * len(timed), timed)
-            self._observations.add(
-                mould.observation_columns(STEPS),
-                observation_id=[observation_id],
-                effective_start=[start],
-                effective_end=[end],
-                value=[None],
-                value_text=[grid],
-                reading_count=[len(steps)],
-                min=[min(steps)],
-                max=[max(steps)],
-                mean=[sum(steps) / len(steps)],
-                issued=[last.ingested],
-            )
+            for index, (value, grid) in enumerate(zip(values, grids, strict=True)):
+                numbers = [reading.numbers[index] for _, reading in timed]
+                self._observations.add(
+                    mould.observation_columns(value),
+                    observation_id=[observation_id],
+                    effective_start=[start],
+                    effective_end=[end],
+                    value=[None],
+                    value_text=[grid],
+                    reading_count=[len(numbers)],
+                    min=[min(numbers)],
+                    max=[max(numbers)],
+                    mean=[sum(numbers) / len(numbers)],
+                    issued=[last.ingested],
+                )
         return lines
 
     def _add_measurements(
@@ -442,19 +450,35 @@ class DayFiles:
             )
 
 
-GRID = {
-    "origin": {"value": 0, "unit": STEPS.unit},
-    "period": 60000,
-    "dimensions": 1,
-}
-
-
-def sampled(start: int, readings: Readings) -> str:
-    """Returns the hour as SampledData: a cell per minute, `E` for none."""
+def sampled(start: int, readings: Readings, index: int) -> str:
+    """Returns an hour of a value as SampledData: a cell per minute, `E` for none."""
     cells = ["E"] * 60
     for micros, reading in readings:
-        cells[(micros - start) // MINUTE] = text(reading.numbers[0])
+        cells[(micros - start) // MINUTE] = text(reading.numbers[index])
     return " ".join(cells)
+
+
+def sampled_data(mould: Mould, grids: list[str]) -> dict[str, Any]:
+    """Returns the value, or the components, of an Observation of an hour."""
+    told = [
+        {
+            "valueSampledData": {
+                "origin": {"value": 0, "unit": value.ucum},
+                "period": 60000,
+                "dimensions": 1,
+                "data": grid,
+            }
+        }
+        for value, grid in zip(mould.kind.values, grids, strict=True)
+    ]
+    if len(told) == 1:
+        return told[0]
+    codes = mould.component_codes
+    return {
+        "component": [
+            {"code": code, **value} for code, value in zip(codes, told, strict=True)
+        ]
+    }
 
 
 def quantity(mould: Mould, numbers: tuple[float, ...]) -> dict[str, Any]:
@@ -580,19 +604,22 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
         file.writelines(lines)
 
 
-def run(messages: Path, out: Path, mapping_version: str) -> None:
+def run(
+    messages: Path, out: Path, mapping_version: str, hourly: frozenset[str]
+) -> None:
     """Does the whole job.
 
     Args:
         messages: an NDJSON file of `benchmarks.fleet`, with envelopes.
         out: a folder, new or empty.
         mapping_version: what to write into every Observation and row.
+        hourly: names of the kinds whose Observations stand for an hour.
     """
     with messages.open("rb") as lines:
         days, letters = collect(lines, str(messages), mapping_version)
     for day, series in sorted(days.items()):
         date = moment(day * DAY).date().isoformat()
-        DayFiles(str(messages), mapping_version).write(series, date, out)
+        DayFiles(str(messages), mapping_version, hourly).write(series, date, out)
     write_shells(days, out)
     write_lines(out / "dead_letters" / "all.ndjson", letters)
 
@@ -604,9 +631,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--messages", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--mapping_version", default="script")
+    parser.add_argument(
+        "--sampled", action="store_true", help="all kinds as hourly SampledData"
+    )
     options = parser.parse_args(arguments)
+    hourly = frozenset(kind.name for kind in KINDS) if options.sampled else HOURLY
     gc.disable()  # nothing here is cyclic, and a day of readings is long to walk
-    run(options.messages, options.out, options.mapping_version)
+    run(options.messages, options.out, options.mapping_version, hourly)
 
 
 if __name__ == "__main__":

@@ -296,7 +296,7 @@ def written(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("script")
     messages = folder / "day.ndjson"
     messages.write_bytes(b"".join(generate(2_000, seed=7)))
-    script.run(messages, folder / "out", mapping_version="v1")
+    script.run(messages, folder / "out", mapping_version="v1", hourly=script.HOURLY)
     return folder / "out"
 
 
