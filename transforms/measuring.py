@@ -51,9 +51,7 @@ def measurer(template: DeviceTemplate) -> Measure:
         template.device,
         template.timestamps[0],
         template.patient,
-        template.encounter,
-        template.correlation,
-        template.record,
+        *_rare_ids(template),
         *(value.expression for value in template.values),
     )
     members = []
@@ -65,6 +63,11 @@ def measurer(template: DeviceTemplate) -> Measure:
     return _measure_members(template, general, members)
 
 
+def _rare_ids(template: DeviceTemplate) -> tuple[Expression | None, ...]:
+    rare = (template.encounter, template.correlation, template.record)
+    return () if rare == (None, None, None) else rare
+
+
 def _measure_members(
     template: DeviceTemplate, general: Measure, members: list[_Member]
 ) -> Measure:
@@ -72,7 +75,7 @@ def _measure_members(
     elsewhere = [(at, member.get) for at, member in enumerate(members) if member.get]
     wanted = [(value.name, value.required) for value in template.values]
     correlated = template.correlation is not None
-    tied = correlated or not template.encounter is template.record is None
+    has_rare_ids = bool(_rare_ids(template))
     type_name, read_moment = template.type_name, template.read_moment
     new = tuple.__new__
 
@@ -83,12 +86,16 @@ def _measure_members(
         found: list[Any] = [*map(token.get, names)]
         for at, get in elsewhere:
             found[at] = get(token, envelope)
-        device, time, patient, encounter, session, record, *tokens = found
+        if has_rare_ids:
+            device, time, patient, encounter, session, record, *tokens = found
+        else:
+            device, time, patient, *tokens = found
+            encounter = session = record = None
         if type(device) is not str or not device or device.isspace():
             return general(message, token)
         if patient is not None and type(patient) is not str:
             return general(message, token)
-        if tied:
+        if has_rare_ids:
             if encounter is not None and type(encounter) is not str:
                 return general(message, token)
             if correlated and (type(session) is not str or not session.strip()):
@@ -108,7 +115,7 @@ def _measure_members(
                 values.append((name, float_text(value)))
             elif value is not None or required:
                 return general(message, token)
-        if type(time) is not str:
+        if time is None:
             return general(message, token)
         try:
             occurred_at, offset, tick = read_moment(time)
