@@ -73,7 +73,11 @@ def _measure_members(
 ) -> Measure:
     names = [member.name for member in members]
     elsewhere = [(at, member.get) for at, member in enumerate(members) if member.get]
-    wanted = [(value.name, value.required) for value in template.values]
+    first = len(members) - len(template.values)
+    wanted = [
+        (at, value.name, value.required)
+        for at, value in enumerate(template.values, first)
+    ]
     correlated = template.correlation is not None
     has_rare_ids = bool(_rare_ids(template))
     type_name, read_moment = template.type_name, template.read_moment
@@ -86,16 +90,15 @@ def _measure_members(
         found: list[Any] = [*map(token.get, names)]
         for at, get in elsewhere:
             found[at] = get(token, envelope)
-        if has_rare_ids:
-            device, time, patient, encounter, session, record, *tokens = found
-        else:
-            device, time, patient, *tokens = found
-            encounter = session = record = None
+        device = found[0]
         if type(device) is not str or not device or device.isspace():
             return general(message, token)
+        patient = found[2]
         if patient is not None and type(patient) is not str:
             return general(message, token)
+        encounter = session = record = None
         if has_rare_ids:
+            encounter, session, record = found[3:6]
             if encounter is not None and type(encounter) is not str:
                 return general(message, token)
             if correlated and (type(session) is not str or not session.strip()):
@@ -105,7 +108,8 @@ def _measure_members(
                     return general(message, token)
                 record = record if record.strip() else None
         values: list[tuple[str, Any]] = []
-        for (name, required), value in zip(wanted, tokens, strict=True):
+        for at, name, required in wanted:
+            value = found[at]
             kind = type(value)
             if kind is int:
                 values.append((name, str(value)))
@@ -115,10 +119,10 @@ def _measure_members(
                 values.append((name, float_text(value)))
             elif value is not None or required:
                 return general(message, token)
-        if time is None:
+        if found[1] is None:
             return general(message, token)
         try:
-            occurred_at, offset, tick = read_moment(time)
+            occurred_at, offset, tick = read_moment(found[1])
         except MomentError:
             return general(message, token)
         return new(
