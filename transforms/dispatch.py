@@ -20,10 +20,8 @@ from transforms.shapes import (
     Shape,
     asks_for_names,
     is_flat,
-    names_of,
     places_in,
     shape_of,
-    values_in,
 )
 
 _LONG = 8192
@@ -43,13 +41,6 @@ class Candidate(NamedTuple):
     `matches` must find out."""
 
 
-_MOST_TEXTS = 256
-"""Combinations of gates among the values, of messages of one shape."""
-
-_ByTexts = dict[frozenset[str], tuple[Candidate, ...]]
-"""From the gates that are values of a flat message to its templates."""
-
-
 class Dispatch:
     """Finds the templates for a message.
 
@@ -61,16 +52,13 @@ class Dispatch:
         self._all = tuple(Candidate(t, measurer(t)) for t in templates)
         self._gates = frozenset(gate[1:-1] for t in templates for gate in t.gates)
         self._known: dict[frozenset[bytes], tuple[Candidate, ...]] = {}
-        # Which of the gates a value may be, too; most mappings have none of them.
-        texts = (
-            texts_of(t.match.compiled, None if t.when is None else t.when.compiled)
-            for t in templates
+        # A gate that is a value is no matter of shape. Nor is a condition: it may fail
+        # where the match finds nothing, and the gates are those of both.
+        self._by_shape = not any(
+            t.when is not None or texts_of(t.match.compiled) for t in templates
         )
-        self._texts = frozenset[str]().union(*texts)
-        self._shapes: dict[Shape, _ByTexts | None] = {}
-        # A condition may fail where the match finds nothing, and gates are those of
-        # both: what stands in the raw message decides whether it is asked at all.
-        self._by_shape = all(template.when is None for template in templates)
+        self._of_flat: dict[Shape, tuple[Candidate, ...]] = {}
+        self._not_flat: set[Shape] = set()
 
     def concerned(
         self, message: DeviceMessage, payload: bytes
@@ -84,19 +72,10 @@ class Dispatch:
         envelope = message.envelope
         shape = shape_of(envelope) if self._by_shape else None
         if shape is not None:
-            try:
-                by_texts = self._shapes[shape]
-            except KeyError:
-                by_texts = self._new_shape(shape)
-            if by_texts is not None:
-                texts = self._texts
-                present = texts.intersection(values_in(envelope)) if texts else texts
-                known = by_texts.get(present)
-                if known is None:
-                    known = self._select_flat(names_of(shape) | present, envelope)
-                    if len(by_texts) >= _MOST_TEXTS:
-                        by_texts.clear()
-                    by_texts[present] = known
+            known = self._of_flat.get(shape)
+            if known is None and shape not in self._not_flat:
+                known = self._new_shape(shape, envelope)
+            if known is not None and is_flat(envelope):
                 return known
         if message.attributes is not None:  # a template may ask for what is only there
             properties, system, _enqueued_at = message.attributes
@@ -129,21 +108,25 @@ class Dispatch:
         self._known[present] = selected
         return selected
 
-    def _new_shape(self, shape: Shape) -> _ByTexts | None:
+    def _new_shape(
+        self, shape: Shape, envelope: dict[str, Any]
+    ) -> tuple[Candidate, ...] | None:
         # Those that come first stay: where shapes never end, none is met again.
-        by_texts: _ByTexts | None = {} if is_flat(shape) else None
-        if len(self._shapes) < _MOST_KINDS:
-            self._shapes[shape] = by_texts
-            return by_texts
-        return None
+        if len(self._of_flat) + len(self._not_flat) >= _MOST_KINDS:
+            return None
+        if not is_flat(envelope):
+            self._not_flat.add(shape)
+            return None
+        self._of_flat[shape] = selected = self._select_flat(shape, envelope)
+        return selected
 
     def _select_flat(
-        self, present: frozenset[str], envelope: dict[str, Any]
+        self, shape: Shape, envelope: dict[str, Any]
     ) -> tuple[Candidate, ...]:
-        """The templates for a flat message with these names and texts."""
-        quoted = {text.encode() for text in present}
+        """The templates for the flat messages of one shape, and what they match."""
+        names = {name.encode() for name in shape if name is not None}
         selected = []
-        for candidate in self._select(self._gates.intersection(quoted)):
+        for candidate in self._select(self._gates.intersection(names)):
             places = None
             if asks_for_names(candidate.template):
                 places = places_in(candidate.template, envelope)

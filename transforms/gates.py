@@ -44,19 +44,11 @@ def gates_of(
     return tuple(f'"{text}"'.encode() for text in plain)
 
 
-def texts_of(
-    match: JsonPath | JmesPath, when: JsonPath | JmesPath | None
-) -> frozenset[str]:
-    """What may stand as a value rather than as a name, of a template's gates."""
-    found = NOTHING
-    for expression in (match, when):
-        if isinstance(expression, JsonPath):
-            path = parse(expression.text, medtech=expression.medtech)
-            found |= required_texts(path)
-        elif expression is not None:
-            of = _of_node if expression is match else _of_truth
-            found |= _of_expression(expression, of)
-    return found
+def texts_of(match: JsonPath | JmesPath) -> frozenset[str]:
+    """What may stand as a value rather than as a name, of the gates of a match."""
+    if isinstance(match, JsonPath):
+        return required_texts(parse(match.text, medtech=match.medtech))
+    return _of_expression(match, _of_node) if "=" in match.text else NOTHING
 
 
 def _of_expression(expression: JsonPath | JmesPath, gates: "_Gates") -> Quoted:

@@ -73,19 +73,21 @@ def parse_message(
         document = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise _not_json(payload, error) from None
-    if type(document) is not dict and not _holds_objects(document):
+    is_object = type(document) is dict
+    if not is_object and not _holds_objects(document):
         kind = _KINDS.get(type(document), "array without an object")
         msg = f"the message is a JSON {kind}, not an object"
         raise InvalidDataFormatError(msg, "send a JSON object (or an array of them)")
     mode = intake.envelope
-    if mode == "body" or (mode == "auto" and _is_bare(document)):
+    is_bare = not is_object or "Body" not in document
+    if mode == "body" or (mode == "auto" and is_bare):
         if intake.medtech:
             document = with_dates(document)
         envelope = {"Body": document, "Properties": {}, "SystemProperties": {}}
         if attributes is None:
             return _new(DeviceMessage, (envelope, None, source, None))
         return _with_attributes(envelope, None, source, attributes)
-    if type(document) is not dict or "Body" not in document:
+    if is_bare:
         msg = "the message has no Body, which --envelope=event demands"
         raise InvalidDataFormatError(msg, "use --envelope=auto or --envelope=body")
     if intake.medtech:  # properties are no JSON text there: they stay as they are
@@ -120,10 +122,6 @@ _KINDS = {
     float: "number",
     str: "string",
 }
-
-
-def _is_bare(document: Any) -> bool:
-    return type(document) is not dict or "Body" not in document
 
 
 def _holds_objects(document: Any) -> bool:

@@ -51,9 +51,7 @@ def measurer(template: DeviceTemplate) -> Measure:
         template.device,
         template.timestamps[0],
         template.patient,
-        template.encounter,
-        template.correlation,
-        template.record,
+        *_rare_ids(template),
         *(value.expression for value in template.values),
     )
     members = []
@@ -65,14 +63,23 @@ def measurer(template: DeviceTemplate) -> Measure:
     return _measure_members(template, general, members)
 
 
+def _rare_ids(template: DeviceTemplate) -> tuple[Expression | None, ...]:
+    rare = (template.encounter, template.correlation, template.record)
+    return () if rare == (None, None, None) else rare
+
+
 def _measure_members(
     template: DeviceTemplate, general: Measure, members: list[_Member]
 ) -> Measure:
     names = [member.name for member in members]
     elsewhere = [(at, member.get) for at, member in enumerate(members) if member.get]
-    wanted = [(value.name, value.required) for value in template.values]
+    first = len(members) - len(template.values)
+    wanted = [
+        (at, value.name, value.required)
+        for at, value in enumerate(template.values, first)
+    ]
     correlated = template.correlation is not None
-    tied = correlated or not template.encounter is template.record is None
+    has_rare_ids = bool(_rare_ids(template))
     type_name, read_moment = template.type_name, template.read_moment
     new = tuple.__new__
 
@@ -83,12 +90,15 @@ def _measure_members(
         found: list[Any] = [*map(token.get, names)]
         for at, get in elsewhere:
             found[at] = get(token, envelope)
-        device, time, patient, encounter, session, record, *tokens = found
+        device = found[0]
         if type(device) is not str or not device or device.isspace():
             return general(message, token)
+        patient = found[2]
         if patient is not None and type(patient) is not str:
             return general(message, token)
-        if tied:
+        encounter = session = record = None
+        if has_rare_ids:
+            encounter, session, record = found[3:6]
             if encounter is not None and type(encounter) is not str:
                 return general(message, token)
             if correlated and (type(session) is not str or not session.strip()):
@@ -98,7 +108,8 @@ def _measure_members(
                     return general(message, token)
                 record = record if record.strip() else None
         values: list[tuple[str, Any]] = []
-        for (name, required), value in zip(wanted, tokens, strict=True):
+        for at, name, required in wanted:
+            value = found[at]
             kind = type(value)
             if kind is int:
                 values.append((name, str(value)))
@@ -108,10 +119,10 @@ def _measure_members(
                 values.append((name, float_text(value)))
             elif value is not None or required:
                 return general(message, token)
-        if type(time) is not str:
+        if found[1] is None:
             return general(message, token)
         try:
-            occurred_at, offset, tick = read_moment(time)
+            occurred_at, offset, tick = read_moment(found[1])
         except MomentError:
             return general(message, token)
         return new(

@@ -8,7 +8,7 @@ gives the same output.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -98,26 +98,31 @@ def _evaluate(
     message: DeviceMessage,
     payload: bytes,
     measurements: list[Measurement],
-) -> list["_Failure"]:
+) -> Collection["_Failure"]:
     """Adds a message's measurements; returns what failed, where and how often."""
     failures: dict[Any, _Failure] = {}
+    envelope = message.envelope
     for template, measure, places in dispatch.concerned(message, payload):
-        tokens: list[Any]
-        if places is not None:
-            envelope = message.envelope
-            tokens = [envelope if p is None else envelope[p] for p in places]
-        else:
+        tokens: Iterable[Any]
+        if places is None:
             try:
                 tokens = matches(template, message, len(payload))
             except RecordError as error:
                 _note(failures, error, template)
                 continue
+        elif places == _BODY:  # the usual case
+            tokens = (envelope["Body"],)
+        else:
+            tokens = [envelope if p is None else envelope[p] for p in places]
         for token in tokens:
             try:
                 measurements.append(measure(message, token))
             except RecordError as error:
                 _note(failures, error, template)
-    return list(failures.values())
+    return failures.values()
+
+
+_BODY = ("Body",)
 
 
 class _Failure(NamedTuple):

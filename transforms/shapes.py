@@ -1,4 +1,4 @@
-"""Shapes of messages: names and kinds of values, without the values.
+"""Shapes of messages: the names of their members, without the values.
 
 Devices send the same few shapes over and over. In a flat message, whose objects hold
 no others, the shape tells which names stand in it, and where an expression that only
@@ -7,18 +7,15 @@ asks for names finds something.
 
 from typing import Any
 
-from transforms.date_token import DateToken
 from transforms.evaluate import DeviceTemplate
 from transforms.evaluation import EvaluationError
 from transforms.jsonpath import JsonPath
 from transforms.jsonpath_syntax import parse
 from transforms.jsonpath_traits import compares
+from transforms.jsonpath_values import CONTAINERS
 
-Shape = tuple[Any, ...]
-"""Names and types, in the order of the message; equal shapes have equal ones."""
-
-_PARTS = ("Body", "Properties", "SystemProperties")
-_SCALARS = frozenset((str, int, float, bool, type(None), DateToken))
+Shape = tuple[str | None, ...]
+"""Names, in the order of the message; None between the parts of the envelope."""
 
 _MOST_MEMBERS = 64
 """A larger message is rarely flat, and rarely of the shape of another."""
@@ -32,23 +29,17 @@ def shape_of(envelope: dict[str, Any]) -> Shape | None:
         return None
     if len(body) + len(own) + len(system) > _MOST_MEMBERS:
         return None
-    kinds = map(type, (*body.values(), *own.values(), *system.values()))
-    return (*envelope, *body, None, *own, None, *system, *kinds)
+    return (*envelope, *body, None, *own, None, *system)
 
 
-def is_flat(shape: Shape) -> bool:
-    """Whether no object but the envelope holds others."""
-    return all(kind in _SCALARS for kind in shape if isinstance(kind, type))
-
-
-def names_of(shape: Shape) -> frozenset[str]:
-    """The names of members in a message of this shape."""
-    return frozenset(name for name in shape if isinstance(name, str))
-
-
-def values_in(envelope: dict[str, Any]) -> list[Any]:
-    """The values of a flat message."""
-    return [value for part in _PARTS for value in envelope[part].values()]
+def is_flat(envelope: dict[str, Any]) -> bool:
+    """Whether no part of an envelope with a shape holds objects or arrays."""
+    values = (
+        *envelope["Body"].values(),
+        *envelope["Properties"].values(),
+        *envelope["SystemProperties"].values(),
+    )
+    return CONTAINERS.isdisjoint(map(type, values))
 
 
 def asks_for_names(template: DeviceTemplate) -> bool:

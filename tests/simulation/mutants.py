@@ -32,12 +32,9 @@ def no_lock():
 
 def arrival_wins():
     """Of two versions of a reading the one that came last wins."""
-    order = [
-        *((name, "ascending") for name in readings.KEY),
-        ("_incoming", "descending"),
-        *(key for key in readings._ORDER if key[0] not in (*readings.KEY, "_incoming")),
-    ]
-    return mock.patch.object(readings, "_ORDER", order)
+    key, *others, _incoming = readings._BEST_FIRST
+    order = [key, ("_incoming", "descending"), *others]
+    return mock.patch.object(readings, "_BEST_FIRST", order)
 
 
 def only_what_changed():
