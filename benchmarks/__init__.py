@@ -7,9 +7,9 @@ files (`fleet/device.json`, `fleet/fhir.json`) in three ways:
 * `script`: what a good engineer writes by hand for exactly this mapping;
 * `obvious`: what most people write first, with jsonpath-ng and fhir.resources.
 
-`python -m benchmarks` times the three side by side on one core;
-`python -m benchmarks.memory` shows that the memory of a run does not grow with its
-input.
+`python -m benchmarks` times the three side by side on one core, and shows where the
+time goes, how time and memory grow, and what more cores bring; `RESULTS.md` is what it
+found.
 """
 
 import logging
