@@ -52,11 +52,7 @@ class Dispatch:
         self._all = tuple(Candidate(t, measurer(t)) for t in templates)
         self._gates = frozenset(gate[1:-1] for t in templates for gate in t.gates)
         self._known: dict[frozenset[bytes], tuple[Candidate, ...]] = {}
-        # A gate that is a value is no matter of shape. Nor is a condition: it may fail
-        # where the match finds nothing, and the gates are those of both.
-        self._by_shape = not any(
-            t.when is not None or texts_of(t.match.compiled) for t in templates
-        )
+        self._by_shape = all(map(_is_matter_of_shape, templates))
         self._of_flat: dict[Shape, tuple[Candidate, ...]] = {}
         self._not_flat: set[Shape] = set()
 
@@ -133,3 +129,15 @@ class Dispatch:
             if places != ():
                 selected.append(candidate._replace(places=places))
         return tuple(selected)
+
+
+def _is_matter_of_shape(template: DeviceTemplate) -> bool:
+    """Whether the shape of a flat message tells that a template cannot concern it.
+
+    It does not tell of gates that are values. A condition, or a regular expression that
+    takes too long, may fail where a gate of the match is missing: then what stands in
+    the raw message decides whether they are asked at all.
+    """
+    match = template.match
+    may_fail = template.when is not None or "=~" in match.text
+    return not may_fail and not texts_of(match.compiled)
