@@ -8,6 +8,8 @@ goes, how it grows, and what more cores bring. Leave the machine alone meanwhile
 import argparse
 import functools
 import json
+import shlex
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,8 +28,14 @@ LARGE = 5_000_000
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs the benchmark from the command line."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = _parser()
+    options = parser.parse_args(given)
     parts = options.only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        parser.error(f"--only: unknown {', '.join(sorted(unknown))}")
+    if min(options.messages, options.obvious_messages) <= contenders.TINY:
+        parser.error(f"--messages, --obvious_messages: more than {contenders.TINY}")
     console = Console(stderr=options.json)
     with tempfile.TemporaryDirectory(prefix="vitalbeam-benchmark-") as temporary:
         sheets, results = _measure(options, parts, Path(temporary), console)
@@ -39,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         machine.show(console)
     if options.results:
-        how = f"python -m benchmarks --results{' --large' if options.large else ''}"
+        how = shlex.join(["python", "-m", "benchmarks", *given])
         path = ROOT / "benchmarks" / "RESULTS.md"
         path.write_text(report.page(sheets, facts, how))
         console.print(f"\nwritten to {path.relative_to(ROOT)}")
@@ -88,20 +96,21 @@ def _measure(
         add(contenders.sheet(results, options.rounds))
     if "stages" in parts or options.flamegraph:
         messages = measure.write_messages(folder, options.messages)
-        if "stages" in parts and results:
+        if "stages" in parts:
             raw = folder / "stacks.txt"
             stages.record(messages, folder, "raw", raw)
             shares = stages.shares_of(raw.read_text().splitlines())
-            add(stages.sheet(shares, results[VITALBEAM].us_per_message))
+            each = results[VITALBEAM].us_per_message if results else None
+            add(stages.sheet(shares, each))
         if options.flamegraph:
             stages.record(messages, folder, "flamegraph", options.flamegraph.resolve())
+    sizes_of = (*SIZES, LARGE) if options.large else SIZES
     if "scaling" in parts:
-        sizes_of = (*SIZES, LARGE) if options.large else SIZES
-        each = scaling.steps(folder / "mappings", sizes_of)
-        measured = scaling.measure_steps(each, folder)
+        steps = scaling.steps(folder / "mappings", sizes_of)
+        measured = scaling.measure_steps(steps, folder)
         memory = scaling.memory_ratio(measured)
         add(scaling.sheet(measured))
-    if found := report.targets(results, cores, memory):
+    if found := report.targets(results, cores, memory, max(sizes_of)):
         add(report.sheet(found))
     return sheets, results
 

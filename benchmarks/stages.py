@@ -37,8 +37,8 @@ _RUN = "pipeline/local_run.py"
 
 _FRAME = re.compile(r".* \((.*):\d+\)")
 
-_RATE = 400
-"""Samples a second."""
+_RATE = 200
+"""Samples a second: of more py-spy would miss some, on the core of what it samples."""
 
 
 def stage_of(stack: str) -> str | None:
@@ -94,21 +94,23 @@ def record(messages: Path, folder: Path, kind: str, file: Path) -> None:
         msg = "py-spy is missing: pip install -e '.[dev]'"
         raise FailedError(msg)
     out = folder / "recorded"
+    file.unlink(missing_ok=True)
     how = ["record", f"--rate={_RATE}", f"--format={kind}", f"--output={file}"]
     job = [sys.executable, *measure.vitalbeam(messages, out), "--workers=1"]
     done = subprocess.run(
         [py_spy, *how, "--", *job], cwd=measure.ROOT, capture_output=True, text=True
     )
+    made = (out / "fhir" / "Observation").exists()
     shutil.rmtree(out, ignore_errors=True)
-    if not file.exists():
+    if not made or not file.exists():
         msg = f"py-spy ended with status {done.returncode}:\n{done.stderr[-2000:]}"
         raise FailedError(msg)
 
 
-def sheet(shares: dict[str, float], us_per_message: float) -> Sheet:
-    """What each stage takes of the time per message."""
+def sheet(shares: dict[str, float], us_per_message: float | None) -> Sheet:
+    """What each stage takes of the time per message; None if that was not measured."""
     rows: list[tuple[str | int | float | None, ...]] = [
-        (stage, share * us_per_message, f"{share:.1%}")
+        (stage, us_per_message and share * us_per_message, f"{share:.1%}")
         for stage, share in shares.items()
     ]
     headings = ("stage", "µs per message", "share")
