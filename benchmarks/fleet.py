@@ -59,19 +59,24 @@ class _Sent(NamedTuple):
     line: bytes
 
 
-def generate(messages: int, seed: int, *, envelope: bool = True) -> Iterator[bytes]:
+def generate(
+    messages: int, seed: int, *, envelope: bool = True, people: int | None = None
+) -> Iterator[bytes]:
     """Streams one day of a fleet, a line of NDJSON (newline included) at a time.
 
     Args:
         messages: how many lines, the noisy and the malformed ones included.
         seed: the same seed gives the same bytes.
         envelope: False leaves the bare payload, without enqueued times.
+        people: who send them; None for as many as send so much in a day.
 
     Yields:
         Lines in order of arrival. Enqueued times differ from each other (up to 86
         million messages), apart from lines that the broker delivers twice.
     """
-    fleet = _Fleet(messages, seed, envelope=envelope)
+    fleet = _Fleet(
+        messages, seed, people or messages // MESSAGES_PER_PERSON, envelope=envelope
+    )
     for number in range(messages):
         yield fleet.message(number)
 
@@ -79,11 +84,13 @@ def generate(messages: int, seed: int, *, envelope: bool = True) -> Iterator[byt
 class _Fleet:
     """The state of a run: the dice and the latest messages."""
 
-    def __init__(self, messages: int, seed: int, *, envelope: bool) -> None:
+    def __init__(
+        self, messages: int, seed: int, people: int, *, envelope: bool
+    ) -> None:
         # Only `random()` is used: its sequence is the same in every Python version.
         self._random = random.Random(seed).random
         self._messages = messages
-        self._people = max(8, messages // MESSAGES_PER_PERSON)
+        self._people = max(8, people)
         self._envelope = envelope
         self._recent: list[_Sent] = []
 

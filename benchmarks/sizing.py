@@ -1,0 +1,258 @@
+"""What a million devices need: workers, partitions, state, requests, files, money.
+
+`python -m benchmarks.sizing` prints what three fleets need, from costs that were
+measured (`benchmarks/sizing.json`) and a model (`benchmarks/sizing_model.py`). With
+`--devices` and its like it is your fleet, with `--price` your money.
+
+    python -m benchmarks.sizing --devices=1000000 --messages_per_device=96 --peak=2
+    python -m benchmarks.sizing --table=money --fleet=CGMs --price=core_hour=0.05
+    python -m benchmarks.sizing --update
+
+`--update` measures the stages in this process, runs loads on a Flink of this machine
+beside a Kafka and a FHIR server that answers at once, and writes the page
+`deploy/SIZING.md` anew: a quarter of an hour, Java 17, Maven and 6 GB of memory.
+`--check` does the second and prints what the model says beside what was measured.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks import machine, sizing_stages, sizing_table
+from benchmarks.measure import ROOT
+from benchmarks.sizing_answer import FLEETS, Answer, answer, lines
+from benchmarks.sizing_check import fitted
+from benchmarks.sizing_costs import Costs, FileBytes, Linear
+from benchmarks.sizing_loads import LOADS, Observed, from_json, observe, to_json
+from benchmarks.sizing_model import Fleet, Plan, Runner
+from benchmarks.sizing_money import PRICES, drivers
+
+MEASURED = Path(__file__).with_suffix(".json")
+PAGE = ROOT / "deploy" / "SIZING.md"
+
+TABLES = ("fleets", "flush", "money", "inputs", "check", "machine")
+
+_FLUSH_S = 600.0
+"""Between firings, unless told otherwise: what suits a million devices."""
+
+
+class Known(NamedTuple):
+    """What was measured, and when."""
+
+    date: str
+    machine: dict[str, str]
+    costs: Costs
+    seen: list[Observed]
+
+    @property
+    def runner(self) -> Runner:
+        """What Flink and Beam add."""
+        return fitted(self.costs, self.seen)
+
+
+def load(path: Path = MEASURED) -> Known:
+    """What was measured last."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    kinds = Costs.__annotations__
+    costs = {
+        name: kinds[name](*value) if kinds[name] in (Linear, FileBytes) else value
+        for name, value in document["costs"].items()
+    }
+    return Known(
+        document["date"],
+        document["machine"],
+        Costs(**costs),
+        from_json(document["seen"]),
+    )
+
+
+def save(known: Known, path: Path = MEASURED) -> None:
+    """Writes what was measured."""
+    document = known._asdict() | {
+        "costs": known.costs._asdict(),
+        "seen": to_json(known.seen),
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def run_loads(seconds: float) -> list[Observed]:
+    """Runs every load on a broker, a cluster and a server of their own."""
+    # Here, as these need what a table does not: Java, Maven, a Kafka client.
+    from benchmarks.fhir import instant_server
+    from benchmarks.stream_job import flink, kafka
+
+    with contextlib.ExitStack() as held:
+        folder = Path(
+            held.enter_context(tempfile.TemporaryDirectory(prefix="vitalbeam-sizing-"))
+        )
+        servers = held.enter_context(kafka(folder / "kafka", None))
+        fhir = held.enter_context(instant_server())
+        cluster = held.enter_context(flink(folder / "flink"))
+        return [observe(cluster, servers, fhir, folder, one, seconds) for one in LOADS]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.sizing",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--table", choices=TABLES, default="fleets")
+    parser.add_argument("--fleet", help="one of the fleets, to begin with")
+    for name in Fleet._fields[1:]:
+        parser.add_argument(f"--{name}", type=float, help="of the fleet")
+    for name, value in Plan(0, _FLUSH_S)._asdict().items():
+        if isinstance(value, bool):
+            parser.add_argument(f"--{name}", action="store_true", default=None)
+        else:
+            flag = "--flush_seconds" if name == "flush_s" else f"--{name}"
+            kind = type(value)
+            parser.add_argument(
+                flag, dest=name, type=kind, help=f"of the plan ({value:g})"
+            )
+    parser.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"in your money: {', '.join(PRICES)}",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+    parser.add_argument("--seconds", type=float, default=75, help="of each load")
+    parser.add_argument("--rounds", type=int, default=5, help="of each stage")
+    for name, text in (
+        ("check", "run the loads, compare, keep nothing"),
+        ("update", "measure everything, and write the page"),
+        ("page", "write the page from what was measured"),
+    ):
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    return parser
+
+
+def _fleets(options: argparse.Namespace) -> list[Fleet]:
+    given = {
+        name: value
+        for name in Fleet._fields[1:]
+        if (value := getattr(options, name)) is not None
+    }
+    chosen = [one for one in FLEETS if options.fleet in (None, one.name)]
+    if not chosen:
+        names = ", ".join(one.name for one in FLEETS)
+        msg = f"--fleet: there are {names}"
+        raise SystemExit(msg)
+    if not given:
+        return chosen
+    name = options.fleet or "yours"
+    return [chosen[0]._replace(name=name, **given)]
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    names = Plan._fields
+    given = {n: v for n in names if (v := getattr(options, n)) is not None}
+    return Plan(0, _FLUSH_S)._replace(**given)
+
+
+def _prices(options: argparse.Namespace) -> dict[str, float]:
+    found = {}
+    for text in options.price:
+        name, _, value = text.partition("=")
+        if name not in PRICES:
+            msg = f"--price: there are {', '.join(PRICES)}"
+            raise SystemExit(msg)
+        found[name] = float(value)
+    return found
+
+
+def _answers(options: argparse.Namespace, known: Known) -> list[Answer]:
+    plan = _plan(options)
+    return [answer(one, plan, known.costs, known.runner) for one in _fleets(options)]
+
+
+def shown(options: argparse.Namespace, known: Known) -> str:
+    """The table that was asked for."""
+    answers = _answers(options, known)
+    if options.table == "inputs":
+        return sizing_table.inputs(known.costs, known.runner)
+    if options.table == "check":
+        return sizing_table.check(known.seen, known.costs)
+    if options.table == "machine":
+        facts = known.machine
+        names = ("processor", "cores", "memory", "python", "apache-beam", "pyarrow")
+        return f"{known.date}: " + ", ".join(f"{n} {facts[n]}" for n in names)
+    if options.table == "money":
+        return sizing_table.money(answers, known.costs, _prices(options))
+    if options.table == "flush":
+        some = [
+            [
+                answer(
+                    one.fleet, one.plan._replace(flush_s=s), known.costs, known.runner
+                )
+                for s in sizing_table.FLUSHES
+            ]
+            for one in answers
+        ]
+        return sizing_table.by_flush(some)
+    return sizing_table.fleets(answers)
+
+
+def as_json(options: argparse.Namespace, known: Known) -> list[dict[str, Any]]:
+    """The same numbers as plain data."""
+    return [
+        {
+            "fleet": one.fleet._asdict(),
+            "plan": one.plan._asdict(),
+            "lines": [line._asdict() for line in lines(one)],
+            "drivers": [each._asdict() for each in drivers(one, known.costs)],
+        }
+        for one in _answers(options, known)
+    ]
+
+
+_BLOCK = re.compile(
+    r"(<!-- (python -m benchmarks\.sizing[^\n]*) -->\n).*?(<!-- end -->)", re.DOTALL
+)
+
+
+def page(text: str, known: Known) -> str:
+    """The page, with what each of its commands prints now."""
+
+    def printed(found: re.Match[str]) -> str:
+        arguments = shlex.split(found[2])[3:]
+        options = _parser().parse_args(arguments)
+        return f"{found[1]}\n{shown(options, known)}\n\n{found[3]}"
+
+    return _BLOCK.sub(printed, text)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Does what the command line says."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR)  # Beam warns of what is not installed
+    if options.check:
+        known = load()
+        print(sizing_table.check(run_loads(options.seconds), known.costs))
+        return
+    if options.update:
+        date = time.strftime("%Y-%m-%d", time.gmtime())
+        costs = sizing_stages.measured(options.rounds)
+        save(Known(date, machine.facts(), costs, run_loads(options.seconds)))
+    known = load()
+    if options.update or options.page:
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(page(text, known), encoding="utf-8")
+    elif options.json:
+        print(json.dumps(as_json(options, known), indent=2))
+    else:
+        print(shown(options, known))
+
+
+if __name__ == "__main__":
+    main()
