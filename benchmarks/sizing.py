@@ -20,6 +20,7 @@ import json
 import logging
 import re
 import shlex
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,17 +29,17 @@ from typing import Any, NamedTuple
 
 from benchmarks import machine, sizing_stages, sizing_table
 from benchmarks.measure import ROOT
-from benchmarks.sizing_answer import FLEETS, Answer, answer, lines
+from benchmarks.sizing_answer import FLEETS, Answer, answer
 from benchmarks.sizing_check import fitted
-from benchmarks.sizing_costs import Costs, FileBytes, Linear
+from benchmarks.sizing_inputs import Costs, FileBytes, Fleet, Linear, Plan, Runner
+from benchmarks.sizing_lines import lines
 from benchmarks.sizing_loads import LOADS, Observed, from_json, observe, to_json
-from benchmarks.sizing_model import Fleet, Plan, Runner
 from benchmarks.sizing_money import PRICES, drivers
 
 MEASURED = Path(__file__).with_suffix(".json")
 PAGE = ROOT / "deploy" / "SIZING.md"
 
-TABLES = ("fleets", "flush", "money", "inputs", "check", "machine")
+TABLES = ("fleets", "flush", "mapping", "money", "inputs", "check", "machine")
 
 _FLUSH_S = 600.0
 """Between firings, unless told otherwise: what suits a million devices."""
@@ -74,6 +75,10 @@ def load(path: Path = MEASURED) -> Known:
     )
 
 
+def _seen(path: Path = MEASURED) -> list[Observed]:
+    return from_json(json.loads(path.read_text(encoding="utf-8"))["seen"])
+
+
 def save(known: Known, path: Path = MEASURED) -> None:
     """Writes what was measured."""
     document = known._asdict() | {
@@ -96,7 +101,15 @@ def run_loads(seconds: float) -> list[Observed]:
         servers = held.enter_context(kafka(folder / "kafka", None))
         fhir = held.enter_context(instant_server())
         cluster = held.enter_context(flink(folder / "flink"))
-        return [observe(cluster, servers, fhir, folder, one, seconds) for one in LOADS]
+        seen = []
+        for one in LOADS:
+            print(f"{one.name}: {one.per_s} messages/s", file=sys.stderr)
+            # What is more than the machine takes is left out; the others still tell.
+            try:
+                seen.append(observe(cluster, servers, fhir, folder, one, seconds))
+            except TimeoutError as error:
+                print(error, file=sys.stderr)
+        return seen
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--price",
         action="append",
+        type=_price,
         default=[],
         metavar="NAME=VALUE",
         help=f"in your money: {', '.join(PRICES)}",
@@ -130,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5, help="of each stage")
     for name, text in (
         ("check", "run the loads, compare, keep nothing"),
+        ("stages", "measure the stages again, keep the loads, and write the page"),
         ("update", "measure everything, and write the page"),
         ("page", "write the page from what was measured"),
     ):
@@ -160,59 +175,56 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(0, _FLUSH_S)._replace(**given)
 
 
-def _prices(options: argparse.Namespace) -> dict[str, float]:
-    found = {}
-    for text in options.price:
-        name, _, value = text.partition("=")
-        if name not in PRICES:
-            msg = f"--price: there are {', '.join(PRICES)}"
-            raise SystemExit(msg)
-        found[name] = float(value)
-    return found
-
-
-def _answers(options: argparse.Namespace, known: Known) -> list[Answer]:
-    plan = _plan(options)
-    return [answer(one, plan, known.costs, known.runner) for one in _fleets(options)]
+def _price(text: str) -> tuple[str, float]:
+    """A price of the command line."""
+    name, _, value = text.partition("=")
+    if name not in PRICES:
+        msg = f"there is no price {name}"
+        raise argparse.ArgumentTypeError(msg)
+    return name, float(value)
 
 
 def shown(options: argparse.Namespace, known: Known) -> str:
     """The table that was asked for."""
-    answers = _answers(options, known)
+    fleets, plan = _fleets(options), _plan(options)
+
+    def of(fleet: Fleet, plan: Plan = plan) -> Answer:
+        return answer(fleet, plan, known.costs, known.runner)
+
     if options.table == "inputs":
         return sizing_table.inputs(known.costs, known.runner)
     if options.table == "check":
         return sizing_table.check(known.seen, known.costs)
     if options.table == "machine":
-        facts = known.machine
         names = ("processor", "cores", "memory", "python", "apache-beam", "pyarrow")
-        return f"{known.date}: " + ", ".join(f"{n} {facts[n]}" for n in names)
+        return f"{known.date}: " + ", ".join(f"{n} {known.machine[n]}" for n in names)
     if options.table == "money":
-        return sizing_table.money(answers, known.costs, _prices(options))
+        prices = dict(options.price)
+        return sizing_table.money(list(map(of, fleets)), known.costs, prices)
     if options.table == "flush":
-        some = [
-            [
-                answer(
-                    one.fleet, one.plan._replace(flush_s=s), known.costs, known.runner
-                )
-                for s in sizing_table.FLUSHES
-            ]
-            for one in answers
-        ]
-        return sizing_table.by_flush(some)
-    return sizing_table.fleets(answers)
+        plans = [plan._replace(flush_s=s) for s in sizing_table.FLUSHES]
+        return sizing_table.by_flush(
+            [[of(one, each) for each in plans] for one in fleets]
+        )
+    if options.table == "mapping":
+        often = [one for one in fleets if one.messages_per_device > one.active_hours]
+        kinds = [one._replace(hourly_share=share) for one in often for share in (0, 1)]
+        return sizing_table.by_mapping(list(map(of, kinds)), known.costs)
+    return sizing_table.fleets(list(map(of, fleets)))
 
 
 def as_json(options: argparse.Namespace, known: Known) -> list[dict[str, Any]]:
     """The same numbers as plain data."""
+    plan, costs, runner = _plan(options), known.costs, known.runner
+    answers = [answer(one, plan, costs, runner) for one in _fleets(options)]
     return [
         {
             "fleet": one.fleet._asdict(),
             "plan": one.plan._asdict(),
             "lines": [line._asdict() for line in lines(one)],
-            "drivers": [each._asdict() for each in drivers(one, known.costs)],
+            "drivers": [each._asdict() for each in drivers(one, costs)],
         }
-        for one in _answers(options, known)
+        for one in answers
     ]
 
 
@@ -240,12 +252,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         known = load()
         print(sizing_table.check(run_loads(options.seconds), known.costs))
         return
-    if options.update:
+    if options.update or options.stages:
         date = time.strftime("%Y-%m-%d", time.gmtime())
         costs = sizing_stages.measured(options.rounds)
-        save(Known(date, machine.facts(), costs, run_loads(options.seconds)))
+        seen = _seen() if options.stages else run_loads(options.seconds)
+        save(Known(date, machine.facts(), costs, seen))
     known = load()
-    if options.update or options.page:
+    if options.update or options.stages or options.page:
         text = PAGE.read_text(encoding="utf-8")
         PAGE.write_text(page(text, known), encoding="utf-8")
     elif options.json:

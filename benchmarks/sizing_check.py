@@ -1,18 +1,15 @@
 """What the cost model says of the simulated loads, beside what was measured.
 
-Of the first and the last load follows what Flink and Beam add to each message
+Of the lightest and the heaviest load follows what Flink and Beam add to each message
 (`Runner`); the others are predicted with that.
 """
 
 from typing import NamedTuple
 
-from benchmarks.sizing_costs import Costs
+from benchmarks.sizing_inputs import Costs, Fleet, Plan, Runner
 from benchmarks.sizing_loads import LATE_HOURS, SHARDS, Load, Observed
 from benchmarks.sizing_model import (
     WINDOW_BYTES,
-    Fleet,
-    Plan,
-    Runner,
     Slots,
     Work,
     all_work,
@@ -47,19 +44,20 @@ def simulated(load: Load) -> tuple[Fleet, Plan]:
 def slots_of(seen: Observed) -> list[Slots]:
     """The files of a load in the middle of its measurement."""
     load, t = seen.load, seen.middle_s
-    each = load.per_s / SHARDS
+    each = seen.messages_per_s / SHARDS
     late = each * NIGHT.late_share / LATE_HOURS
     people = load.people / SHARDS
     found = []
-    for files, per_s, rows in (
+    for files, per_s, before in (
         (SHARDS, each * (1 - NIGHT.late_share), seen.open_rows),
         (SHARDS * LATE_HOURS, late, seen.late_rows),
     ):
         messages = per_s * t
         devices = min(people, messages)
         of_hour = max(1.0, messages / people * NIGHT.hourly_share)
-        all_rows = rows + messages * NIGHT.readings_per_message
-        found.append(Slots(files, per_s, all_rows, devices, of_hour))
+        new = messages * NIGHT.readings_per_message
+        rows, values = before.rows + new, before.values + new
+        found.append(Slots(files, per_s, rows, rows, values, devices, of_hour))
     return found
 
 
@@ -77,10 +75,11 @@ class Compared(NamedTuple):
 
 
 def fitted(costs: Costs, seen: list[Observed]) -> Runner:
-    """What Flink and Beam add, from the first load and the last."""
+    """What Flink and Beam add, from the lightest load and the heaviest."""
     none = Runner(0.0, 0.0, 0.0, 0.0)
     rates, python, java = [], [], []
-    for one in (seen[0], seen[-1]):
+    by_rate = sorted(seen, key=lambda one: one.load.per_s)
+    for one in (by_rate[0], by_rate[-1]):
         stages = _python_cores(one, costs, none)
         rates.append(one.messages_per_s)
         python.append(max(0.0, one.python_cores - stages))
@@ -96,13 +95,13 @@ def _line(rates: list[float], cores: list[float]) -> tuple[float, float]:
     return slope * 1e6, max(0.0, cores[0] - slope * rates[0])
 
 
-def _work(seen: Observed, costs: Costs, runner: Runner) -> Work:
-    return all_work(slots_of(seen), *simulated(seen.load), costs, runner)
+def _work(seen: Observed, costs: Costs) -> Work:
+    return all_work(slots_of(seen), *simulated(seen.load), costs)
 
 
 def _python_cores(seen: Observed, costs: Costs, runner: Runner) -> float:
-    us = _work(seen, costs, runner).python_us
-    us += seen.load.per_s * map_us(costs, runner)
+    us = _work(seen, costs).python_us
+    us += seen.messages_per_s * map_us(costs, runner)
     return us / 1e6 + runner.python_idle
 
 
@@ -110,7 +109,7 @@ def compared(seen: Observed, costs: Costs, runner: Runner) -> list[Compared]:
     """Every quantity of the model."""
     load = seen.load
     fleet_, plan = simulated(load)
-    work = _work(seen, costs, runner)
+    work = _work(seen, costs)
     shells = shell_reads(fleet_, 1, load.per_s) / plan.bundle
     windows = SHARDS * (1 + LATE_HOURS) * WINDOW_BYTES
     rows = [
@@ -121,7 +120,7 @@ def compared(seen: Observed, costs: Costs, runner: Runner) -> list[Compared]:
         Compared("Python cores", _python_cores(seen, costs, runner), seen.python_cores),
         Compared(
             "Java cores",
-            load.per_s * runner.java_us / 1e6 + runner.java_idle,
+            seen.messages_per_s * runner.java_us / 1e6 + runner.java_idle,
             seen.java_cores,
         ),
         Compared(
@@ -137,7 +136,7 @@ def compared(seen: Observed, costs: Costs, runner: Runner) -> list[Compared]:
             each.files
             * (
                 costs.measurement_bytes.of(each.rows, each.devices)
-                + costs.observation_bytes.of(each.rows, each.devices)
+                + costs.observation_bytes.of(each.values, each.devices)
             )
             for each in slots_of(end)
         )

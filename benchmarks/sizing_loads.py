@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import fleet, sizing_meter
 from benchmarks.measure import FLEET, ROOT, SEED
+from benchmarks.sizing_meter import Meters
 from benchmarks.stream_feed import Topic, moved
 from benchmarks.stream_job import Job
 from deploy.flink.local.settings import Settings
@@ -27,8 +28,12 @@ SHARDS = 4
 LATE_HOURS = 10
 """Of the fleet: late messages come one to ten hours after their event."""
 
-_WARM_S = 30.0
-"""Until everybody has sent something, and the first files are written."""
+_WARM_S, _LONGEST_WARM_S = 60.0, 300.0
+"""Until everybody has sent something, Java has compiled itself (which takes as long
+again the first time), files are there; and what was sent before has been read."""
+
+BEHIND_S = 2.0
+"""Seconds of a load that may be on its way."""
 
 
 class Load(NamedTuple):
@@ -43,11 +48,20 @@ class Load(NamedTuple):
 
 
 LOADS = (
-    Load("light", 300, 6_000, 5),
     Load("medium", 1_500, 30_000, 10),
+    Load("light", 300, 6_000, 5),
     Load("late into full files", 1_000, 20_000, 10, 600_000),
-    Load("near saturation", 3_500, 70_000, 10),
+    Load("near saturation", 3_000, 60_000, 10),
 )
+
+
+class Rows(NamedTuple):
+    """Of a file, in the mean."""
+
+    rows: float
+    """Of the measurement table."""
+    values: float
+    """Of the observation table."""
 
 
 class Observed(NamedTuple):
@@ -57,9 +71,9 @@ class Observed(NamedTuple):
     seconds: float
     middle_s: float
     """From the first message to the middle of the measurement."""
-    open_rows: float
-    """Rows of a file of the hour that it is, before the first message."""
-    late_rows: float
+    open_rows: Rows
+    """Of the hour that it is, before the first message."""
+    late_rows: Rows
     """The same of the hours before."""
     messages_per_s: float
     backlog_s: float
@@ -90,12 +104,14 @@ def observe(
         load: what to run.
         seconds: to measure, once it is warm.
     """
-    _stay_within_an_hour(seconds + 180)
+    _stay_within_an_hour(seconds + 240)
     topic = Topic(kafka, f"sizing-{time.time():.0f}")
     out = folder / topic.name
     if load.stored:
-        _fill(folder / f"{topic.name}.ndjson", out, load.stored)
-    open_rows, late_rows = _rows(out / "measurement")
+        _fill(folder / f"{topic.name}.ndjson", out, fhir, load.stored)
+    (open_rows, late_rows), (open_values, late_values) = (
+        _rows(out / table) for table in ("measurement", "observation")
+    )
     flags = (
         f"--fhir={fhir}",
         "--parallelism=1",
@@ -106,8 +122,7 @@ def observe(
         _wait_for_workers(settings)
         fed_at = time.time()
         with topic.fed(load.per_s, load.people):
-            time.sleep(_WARM_S + 2 * load.flush_s)
-            before = sizing_meter.read(settings)
+            before = _warm(settings, load, fed_at)
             sizes = list(_sizes(job, seconds))
             after = sizing_meter.read(settings)
         kept = sum(path.stat().st_size for path in out.rglob("*.parquet"))
@@ -116,15 +131,14 @@ def observe(
         name: (after.counters[name] - before.counters[name]) / took
         for name in after.counters
     }
-    sent = (after.at - fed_at) * load.per_s
     return Observed(
         load,
         took,
         (before.at + after.at) / 2 - fed_at,
-        open_rows,
-        late_rows,
+        Rows(open_rows, open_values),
+        Rows(late_rows, late_values),
         rate["DeviceEvent"],
-        max(0.0, sent - after.counters["DeviceEvent"]) / load.per_s,
+        max(0.0, _behind_s(after, load, fed_at)),
         rate["SlotTouched"],
         rate["FhirResourceSaved"],
         rate["FhirRequest"],
@@ -134,6 +148,26 @@ def observe(
         0.0 if load.stored else kept,
         statistics.median(sizes) if sizes else 0.0,
     )
+
+
+def _behind_s(now: Meters, load: Load, fed_at: float) -> float:
+    """Seconds of a load that have been sent and not been read."""
+    return now.at - fed_at - now.counters["DeviceEvent"] / load.per_s
+
+
+def _warm(settings: Settings, load: Load, fed_at: float) -> Meters:
+    """Waits until the stream runs steadily.
+
+    Raises:
+        TimeoutError: it does not: the load is too much for this machine.
+    """
+    time.sleep(_WARM_S * (2 if load is LOADS[0] else 1) + 2 * load.flush_s)
+    while _behind_s(now := sizing_meter.read(settings), load, fed_at) > BEHIND_S:
+        if now.at - fed_at > _LONGEST_WARM_S:
+            msg = f"{load.per_s} messages/s are more than this machine takes"
+            raise TimeoutError(msg)
+        time.sleep(1)
+    return now
 
 
 def _stay_within_an_hour(seconds: float) -> None:
@@ -164,8 +198,12 @@ def _sizes(job: Job, seconds: float) -> Iterator[int]:
                 yield each["state_size"]
 
 
-def _fill(file: Path, out: Path, messages: int) -> None:
-    """Stores the twelve hours until now, as a run over files."""
+def _fill(file: Path, out: Path, fhir: str, messages: int) -> None:
+    """Stores the twelve hours until now, as a run over files.
+
+    Raises:
+        RuntimeError: it did not end well.
+    """
     ends = datetime.now(timezone.utc) - fleet.DAY_START - timedelta(days=1)
     by = ends // timedelta(minutes=1) * timedelta(minutes=1)
     people = messages * 2 // fleet.MESSAGES_PER_PERSON
@@ -173,24 +211,27 @@ def _fill(file: Path, out: Path, messages: int) -> None:
     with file.open("wb") as written:
         for line in itertools.islice(lines, messages, None):
             written.write(moved(line, by) + b"\n")
-    subprocess.run(
+    done = subprocess.run(
         [
             *(sys.executable, "-m", "pipeline", "run", str(FLEET)),
             *(f"--messages={file}", f"--out={out}", f"--shards={SHARDS}"),
-            f"--fhir={out / 'fhir'}",
+            f"--fhir={fhir}",
         ],
         cwd=ROOT,
         capture_output=True,
-        check=False,  # 1: the fleet sends malformed messages
+        text=True,
+        check=False,
     )
+    if done.returncode not in (0, 1):  # 1: the fleet sends malformed messages
+        raise RuntimeError(done.stderr[-2000:])
 
 
-def _rows(measurement: Path) -> tuple[float, float]:
+def _rows(table: Path) -> tuple[float, float]:
     """Rows of a file of this hour, and of those before, in the mean."""
     hour = f"{datetime.now(timezone.utc):date=%Y-%m-%d/T%H}"
     now, past = [0.0], [0.0]
-    for path in measurement.rglob("*.parquet"):
-        name = path.relative_to(measurement).as_posix()
+    for path in table.rglob("*.parquet"):
+        name = path.relative_to(table).as_posix()
         (now if name.startswith(hour) else past).append(pq.read_metadata(path).num_rows)
     return sum(now) / SHARDS, sum(past) / (SHARDS * LATE_HOURS)
 
@@ -202,4 +243,14 @@ def to_json(seen: list[Observed]) -> list[dict[str, Any]]:
 
 def from_json(document: list[dict[str, Any]]) -> list[Observed]:
     """What `to_json` wrote."""
-    return [Observed(**{**one, "load": Load(**one["load"])}) for one in document]
+    return [
+        Observed(
+            **{
+                **one,
+                "load": Load(**one["load"]),
+                "open_rows": Rows(*one["open_rows"]),
+                "late_rows": Rows(*one["late_rows"]),
+            }
+        )
+        for one in document
+    ]

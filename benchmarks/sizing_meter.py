@@ -24,7 +24,7 @@ _NAMES = {
 }
 
 
-class Reading(NamedTuple):
+class Meters(NamedTuple):
     """What had happened until a moment."""
 
     at: float
@@ -37,7 +37,7 @@ class Reading(NamedTuple):
     """Bytes that the Python workers handed to the disk."""
 
 
-def read(settings: Settings) -> Reading:
+def read(settings: Settings) -> Meters:
     """Reads all meters of a cluster."""
     cluster = Cluster(settings)
     parts = [part for part in settings.parts if part.startswith(TASK_MANAGER)]
@@ -46,7 +46,7 @@ def read(settings: Settings) -> Reading:
         processes.children(managers, WORKERS[kind])
         for kind in ("python-workers", "java-workers")
     )
-    return Reading(
+    return Meters(
         time.time(),
         _counters(settings, parts),
         sum(map(_cpu_s, python)),

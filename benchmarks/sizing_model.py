@@ -16,9 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.sizing_costs import Costs
-
-DAY_S, HOUR_S = 86_400, 3_600
+from benchmarks.sizing_inputs import HOUR_S, Costs, Fleet, Plan, Runner
 
 SHELL_S, SHELLS = 300.0, 200_000
 """Seconds for which a worker remembers a Patient or Device of a server, and how many of
@@ -31,69 +29,6 @@ LATENESS_DAYS = 7
 """Days for which windows are kept."""
 
 
-class Fleet(NamedTuple):
-    """Who sends what. All rates are means over a day but for `peak`."""
-
-    name: str
-    devices: float
-    messages_per_device: float
-    """A day."""
-    peak: float
-    """Messages/s of the busiest hour over those of the mean hour."""
-    active_hours: float
-    """Of a day in which a device sends anything."""
-    readings_per_message: float
-    hourly_share: float
-    """Of messages, those whose types make one Observation an hour, not one each."""
-    message_bytes: float
-    late_share: float
-    """Of messages, those that arrive after their hour."""
-    late_hours: float
-    """Hours over which these spread."""
-    devices_per_patient: float = 1.0
-
-    @property
-    def per_s(self) -> float:
-        """Messages, in the mean."""
-        return self.devices * self.messages_per_device / DAY_S
-
-
-class Plan(NamedTuple):
-    """What is chosen."""
-
-    shards: int
-    flush_s: float
-    busy: float = 0.6
-    """Of a core, at the peak: the rest is for catching up after a failure."""
-    bundle: int = 100
-    """Entries of a FHIR Bundle."""
-    merge: bool = False
-    """`--fhir_merge`."""
-    to_files: bool = False
-    """FHIR as NDJSON files instead of a server."""
-    retention_h: float = 72.0
-    """Of the topic: as long as an outage may last."""
-    replicas: int = 3
-    partition_mb_s: float = 5.0
-    """MB/s that a partition takes."""
-    server_per_s: float = 1_000.0
-    """Observations that the FHIR server takes, each second."""
-
-
-class Runner(NamedTuple):
-    """What Flink and Beam add; measured by `sizing_check`."""
-
-    python_us: float
-    """CPU of the Python worker for each message, beside what the stages take."""
-    python_idle: float
-    """Cores of a Python worker that has nothing to do."""
-    java_us: float
-    """CPU of the TaskManager and Beam's Kafka reader for each message."""
-    java_idle: float
-    bundle_s: float = 0.3
-    """`--max_bundle_time_mills`."""
-
-
 class Slots(NamedTuple):
     """Files that live alike, one per slot and shard."""
 
@@ -102,6 +37,10 @@ class Slots(NamedTuple):
     """To each file."""
     rows: float
     """Of its measurement file, in the mean over its firings."""
+    most_rows: float
+    """The same when it is fullest."""
+    values: float
+    """Rows of its observation file."""
     devices: float
     """With readings in the file."""
     period_readings: float
@@ -119,6 +58,8 @@ class Work(NamedTuple):
     requests: float
     """To the FHIR server."""
     python_us: float
+    rows_us: float
+    """What of that is rewriting rows."""
     bytes_written: float
     """Of Parquet."""
     state_bytes: float
@@ -141,6 +82,8 @@ def open_slots(fleet: Fleet, plan: Plan, per_s: float) -> Slots:
         plan.shards,
         on_time,
         rows / 2,
+        rows,
+        rows / 2 * values_per_reading(fleet),
         _devices_of_an_hour(fleet, per_s) / plan.shards,
         _period_readings(fleet) / 2,
     )
@@ -154,6 +97,8 @@ def late_slots(fleet: Fleet, plan: Plan, per_s: float) -> Slots:
         plan.shards * hours,
         per_s * fleet.late_share / hours / plan.shards,
         rows,
+        rows,
+        rows * values_per_reading(fleet),
         _devices_of_an_hour(fleet, per_s) / plan.shards,
         _period_readings(fleet),
     )
@@ -172,37 +117,45 @@ def _period_readings(fleet: Fleet) -> float:
     return max(1.0, an_hour * fleet.hourly_share) * fleet.readings_per_message
 
 
-def work(slots: Slots, fleet: Fleet, plan: Plan, costs: Costs, runner: Runner) -> Work:
-    """What slots do each second."""
-    wait_s = max(1 / max(slots.messages_per_s, 1e-9), runner.bundle_s / 2)
+def work(
+    slots: Slots, fleet: Fleet, plan: Plan, costs: Costs, workers: int = 1
+) -> Work:
+    """What slots do each second; each of the workers has batches for all of them."""
+    wait_s = max(1 / max(slots.messages_per_s, 1e-9), plan.bundle_s / 2)
     firings = slots.files / (plan.flush_s + wait_s)
     messages = slots.files * slots.messages_per_s / firings  # of a firing
     new = messages * fleet.readings_per_message
     alone = messages * (1 - fleet.hourly_share)
     periods = _hit(messages * fleet.hourly_share, slots.devices)
     touched = alone + periods
-    values = values_per_reading(fleet) * slots.rows
+    values = slots.values
+    batches = min(messages, workers * plan.flush_s / plan.bundle_s)
     us = (
-        costs.store.us(new, slots.rows)
+        costs.batch_us * batches
+        + costs.store.us(new, slots.rows)
         + costs.observe.us(touched, periods * slots.period_readings)
         + costs.observations.us(touched, values)
         + _sink_us(touched, values, plan, costs)
     )
     written = costs.measurement_bytes.of(slots.rows, slots.devices)
     written += costs.observation_bytes.of(values, slots.devices)
-    batches = min(messages, plan.flush_s / runner.bundle_s)
     # In the mean half of what a firing hands on is waiting for it.
     waiting = costs.state_bytes.fixed * batches + costs.state_bytes.per_new * new
-    fullest = costs.store.us(new, 2 * slots.rows) - costs.store.us(new, slots.rows)
+    row_us = costs.store.per_row + values / max(1.0, slots.rows) * (
+        costs.observations.per_row + (costs.fhir_files.per_row if plan.to_files else 0)
+    )
+    # Firings of one bundle of the runner are sent together.
+    outboxes = firings / (1 + firings * plan.bundle_s / workers)
     return Work(
         firings,
         firings * slots.rows,
         firings * touched,
-        firings * requests(touched, plan),
+        outboxes * requests(firings * touched / outboxes, plan),
         firings * us,
+        firings * slots.rows * row_us,
         firings * written,
         slots.files * waiting / 2,
-        (us + fullest) / 1e6,
+        (us + (slots.most_rows - slots.rows) * row_us) / 1e6,
     )
 
 
@@ -226,7 +179,7 @@ def _sink_us(touched: float, lines: float, plan: Plan, costs: Costs) -> float:
 
 
 def requests(entries: float, plan: Plan) -> float:
-    """Requests to the FHIR server for so many Observations of one firing."""
+    """Requests to the FHIR server for Observations that are sent together."""
     if plan.to_files:
         return 0.0
     once = min(1.0, entries)
@@ -268,11 +221,11 @@ def skew(slots: int, files: float) -> float:
 
 
 def all_work(
-    some: Sequence[Slots], fleet: Fleet, plan: Plan, costs: Costs, runner: Runner
+    some: Sequence[Slots], fleet: Fleet, plan: Plan, costs: Costs, workers: int = 1
 ) -> Work:
     """Of several kinds of slots."""
     total = Work(*(0.0,) * len(Work._fields))
     for slots in some:
         if slots.files and slots.messages_per_s:
-            total = total.plus(work(slots, fleet, plan, costs, runner))
+            total = total.plus(work(slots, fleet, plan, costs, workers))
     return total

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from benchmarks.sizing_answer import Answer
-from benchmarks.sizing_costs import Costs
-from benchmarks.sizing_model import DAY_S, HOUR_S
+from benchmarks.sizing_inputs import DAY_S, HOUR_S, Costs
 
 MONTH_H = 730
 

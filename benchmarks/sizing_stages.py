@@ -9,7 +9,6 @@ so much for being called, for each reading that arrived, and for each row of the
 that is read and written again. Three sizes of files and firings give the three.
 """
 
-import itertools
 import pickle
 import statistics
 import tempfile
@@ -24,13 +23,13 @@ import pyarrow.compute as pc
 
 from benchmarks import fleet
 from benchmarks.fhir import instant_server
-from benchmarks.measure import FLEET, SEED
-from benchmarks.sizing_costs import Costs, FileBytes, Linear
+from benchmarks.measure import SEED
+from benchmarks.sizing_inputs import Costs, FileBytes, Linear
+from benchmarks.sizing_readings import alone, mappings, one_hour
 from pipeline.fhir_draft import Outgoing
 from pipeline.fhir_resources import Key
 from pipeline.fhir_settings import FhirServer
 from pipeline.fhir_writer import ServerWriter
-from pipeline.mappings import load_mappings
 from pipeline.resource_files import save_resources
 from pipeline.slot_files import write_parquet
 from pipeline.store import store
@@ -60,6 +59,9 @@ SMALL, LARGE = (2_000, 50), (200_000, 4_000)
 _BATCH = 500
 """Messages, as a bundle of a stream holds them."""
 
+_SENT = 1_600
+"""Observations that are sent at once, as `pipeline/write_fhir_server.py` does."""
+
 _BY_KEY = [(name, "ascending") for name in KEY]
 _BY_START = [(name, "ascending") for name in ("patient_id", "type", "effective_start")]
 
@@ -73,7 +75,7 @@ def measured(rounds: int) -> Costs:
     Args:
         rounds: of which the median counts.
     """
-    device, fhir = _mappings()
+    device, fhir = mappings()
     lines = tuple(
         line.rstrip() for line in fleet.generate(40_000, SEED, envelope=False)
     )
@@ -82,7 +84,7 @@ def measured(rounds: int) -> Costs:
         for some in (lines[n : n + _BATCH] for n in range(0, len(lines), _BATCH))
     ]
     normalize_us, group_us = _map_us(batches, device, fhir, rounds)
-    readings = _one_hour(device, fhir)
+    readings = one_hour(device, fhir, sum(LARGE))
     stages = _Stages(fhir, readings)
     with tempfile.TemporaryDirectory(prefix="vitalbeam-sizing-") as folder:
         stage = partial(_fitted, rounds=rounds, root=Path(folder))
@@ -90,6 +92,7 @@ def measured(rounds: int) -> Costs:
             return Costs(
                 normalize_us,
                 group_us,
+                stages.batch_us(rounds),
                 stage(stages.store),
                 stages.observe(rounds),
                 stage(stages.observations),
@@ -102,14 +105,6 @@ def measured(rounds: int) -> Costs:
                 stages.ndjson_bytes(),
                 statistics.fmean(map(len, lines)),
             )
-
-
-def _mappings() -> tuple[DeviceMapping, FhirMapping]:
-    mappings = load_mappings(FLEET / "device.json", FLEET / "fhir.json")
-    if mappings.device is None or mappings.fhir is None:
-        msg = "the fleet has both mappings"
-        raise FileNotFoundError(msg)
-    return mappings.device, mappings.fhir
 
 
 def _map_us(
@@ -130,28 +125,6 @@ def _map_us(
         group.append(time.process_time() - middle)
     each = 1e6 / messages
     return statistics.median(normal) * each, statistics.median(group) * each
-
-
-def _one_hour(device: DeviceMapping, fhir: FhirMapping) -> pa.Table:
-    """As many readings as the largest file and firing need, of one hour.
-
-    Those of a day of so many people as send so much in an hour, all moved into one.
-    """
-    messages = round(1.1 * sum(LARGE))
-    people = messages * 24 // fleet.MESSAGES_PER_PERSON
-    collector = SlotCollector(fhir, 1, "")
-    lines = fleet.generate(messages, SEED, people=people)
-    while some := tuple(line.rstrip() for line in itertools.islice(lines, 10_000)):
-        batch = MessageBatch("topic 0:", tuple(range(len(some))), some)
-        measurements = normalize(batch, device, Intake()).measurements
-        collector.add(identify(measurements, MessageIdentities(), "")[0])
-    table = to_table([each.readings for each in collector.drain()])
-    at = table.schema.get_field_index("occurred_at")
-    micros = table["occurred_at"].cast(pa.int64()).to_numpy() % (3600 * 10**6)
-    moved = pa.array(micros).cast(table.schema.field(at).type)
-    table = table.set_column(at, table.schema.field(at), moved).combine_chunks()
-    shuffled = np.random.default_rng(SEED).permutation(table.num_rows)
-    return table.take(pa.array(shuffled))
 
 
 Prepared = Callable[[], object]
@@ -221,6 +194,24 @@ class _Stages:
         store(root, _SLOT, 0, before, Firing.EARLY)
         return partial(store, root, _SLOT, 0, incoming, Firing.EARLY)
 
+    def batch_us(self, rounds: int) -> float:
+        """One more batch of the same readings: out of the state, into a table."""
+        few, many = (
+            self._batches_us(self._readings.slice(0, _BATCH), size, rounds)
+            for size in (_BATCH, 1)
+        )
+        return max(0.0, (many - few) / (_BATCH - 1))
+
+    def _batches_us(self, table: pa.Table, size: int, rounds: int) -> float:
+        pickled = [
+            pickle.dumps(each, pickle.HIGHEST_PROTOCOL)
+            for start in range(0, table.num_rows, size)
+            for each in alone(table.slice(start, size)).to_batches()
+        ]
+        return statistics.median(
+            _times(lambda: to_table(map(pickle.loads, pickled)), rounds)
+        )
+
     def observations(self, folder: Path, rows: int, new: int) -> Prepared:
         """The rows of Observations into their table."""
         root = Folder(str(folder))
@@ -244,7 +235,8 @@ class _Stages:
         shells = {Key(*name): shell for name, shell in batch.shells.items()}
         writer.settle(shells)
         outgoing = list(map(Outgoing, batch.ids, batch.resources))
-        return partial(writer.write, outgoing, shells)
+        parts = [outgoing[n : n + _SENT] for n in range(0, new, _SENT)]
+        return lambda: [writer.write(part, shells) for part in parts]
 
     def observe(self, rounds: int) -> Linear:
         """Instants by number, and SampledData by number and readings."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.sizing_answer import Answer, lines
+from benchmarks.sizing_answer import Answer
 from benchmarks.sizing_check import compared, fitted
-from benchmarks.sizing_costs import Costs, Linear
-from benchmarks.sizing_loads import Observed
-from benchmarks.sizing_model import DAY_S, Runner
+from benchmarks.sizing_inputs import DAY_S, Costs, Linear, Runner
+from benchmarks.sizing_lines import lines
+from benchmarks.sizing_loads import BEHIND_S, Observed
 from benchmarks.sizing_money import PRICES, drivers, priced
 
 FLUSHES = (30, 120, 600, 1800)
@@ -16,7 +16,7 @@ FLUSHES = (30, 120, 600, 1800)
 def number(value: float) -> str:
     """Three digits that count, in full."""
     if value == round(value) and abs(value) < 1e4:
-        return f"{value:.0f}"
+        return f"{value:,.0f}"
     if abs(value) >= 100:
         digits = len(str(round(abs(value)))) - 3
         return f"{round(value, -digits):,.0f}"
@@ -45,13 +45,13 @@ def fleets(answers: Sequence[Answer]) -> str:
     rows = [
         (
             _named(alike[0].name, alike[0].unit),
-            *(number(one.value) for one in alike),
             alike[0].formula,
+            *(number(one.value) for one in alike),
         )
         for alike in zip(*columns, strict=True)
     ]
-    heading = ("", *(one.fleet.name for one in answers), "formula")
-    return table(heading, rows)
+    heading = ("", "formula", *(one.fleet.name for one in answers))
+    return table(heading, rows, left=2)
 
 
 def by_flush(answers: Sequence[Sequence[Answer]]) -> str:
@@ -64,6 +64,7 @@ def by_flush(answers: Sequence[Sequence[Answer]]) -> str:
             number(one.slots),
             number(one.python_cores + one.java_cores),
             number(one.mean.rows / (one.fleet.per_s * one.fleet.readings_per_message)),
+            f"{100 * one.late.rows / one.mean.rows:.0f}",
             number(one.mean.bytes_written * DAY_S / 1e9),
             number(one.written / one.observations),
             number(one.mean.firings * 2 * DAY_S / 1e6),
@@ -79,10 +80,39 @@ def by_flush(answers: Sequence[Sequence[Answer]]) -> str:
         "slots",
         "cores",
         "rows rewritten for a reading",
+        "of these for late ones, %",
         "Parquet written a day, GB",
         "sent for an Observation",
         "object writes a day, million",
         "state, MB",
+    )
+    return table(heading, rows)
+
+
+def by_mapping(answers: Sequence[Answer], costs: Costs) -> str:
+    """What it costs a FHIR server whether a reading or an hour is an Observation."""
+    rows = [
+        (
+            one.fleet.name,
+            f"{100 * one.fleet.hourly_share:.0f}",
+            number(one.observations),
+            number(one.written),
+            number(one.peak.touched),
+            number(one.mean.requests + one.shells / one.plan.bundle),
+            number(one.observations * costs.ndjson_bytes / 1e9),
+            number(one.python_cores + one.java_cores),
+        )
+        for one in answers
+    ]
+    heading = (
+        "fleet",
+        "hourly, % of messages",
+        "Observations a day",
+        "sent a day",
+        "sent/s, peak",
+        "requests/s, mean",
+        "JSON a day, GB",
+        "cores",
     )
     return table(heading, rows)
 
@@ -100,9 +130,9 @@ def money(answers: Sequence[Answer], costs: Costs, prices: Mapping[str, float]) 
             + (f" = {number(one.amount * prices[name])}" if name in prices else "")
             for one in alike
         ]
-        rows.append((f"`{name}`: {PRICES[name]}", *cells, alike[0].formula))
-    heading = ("price", *(one.fleet.name for one in answers), "a month")
-    return table(heading, rows)
+        rows.append((f"`{name}`: {PRICES[name]}", alike[0].formula, *cells))
+    heading = ("price", "a month", *(one.fleet.name for one in answers))
+    return table(heading, rows, left=2)
 
 
 def inputs(costs: Costs, runner: Runner) -> str:
@@ -130,6 +160,7 @@ def check(seen: Sequence[Observed], costs: Costs) -> str:
     heading = ["predicted / measured = ratio"]
     heading += [
         f"{one.load.name}: {one.load.per_s:,}/s, flush {one.load.flush_s} s"
+        + (" (not kept up with)" if one.backlog_s > BEHIND_S else "")
         for one in seen
     ]
     names = dict.fromkeys(one.quantity for some in columns for one in some)

@@ -6,14 +6,13 @@ import math
 import pytest
 
 from benchmarks import sizing, sizing_table
-from benchmarks.sizing_answer import FLEETS, answer, lines
+from benchmarks.sizing_answer import FLEETS, answer
 from benchmarks.sizing_check import NIGHT, compared, fitted, slots_of
-from benchmarks.sizing_costs import Costs, FileBytes, Linear
-from benchmarks.sizing_loads import LOADS, Observed, from_json, to_json
+from benchmarks.sizing_inputs import Costs, FileBytes, Linear, Plan, Runner
+from benchmarks.sizing_lines import lines
+from benchmarks.sizing_loads import LOADS, Observed, Rows, from_json, to_json
 from benchmarks.sizing_meter import sums
 from benchmarks.sizing_model import (
-    Plan,
-    Runner,
     Slots,
     all_work,
     late_slots,
@@ -31,6 +30,7 @@ from deploy.flink.grafana.names import COUNTERS
 COSTS = Costs(
     normalize_us=10.0,
     group_us=10.0,
+    batch_us=300.0,
     store=Linear(7_000, 2, 1),
     observe=Linear(600, 14, 7),
     observations=Linear(4_000, 1, 1),
@@ -70,9 +70,9 @@ def test_costs_are_found_again_from_three_times():
 def test_a_file_is_fired_every_so_often_once_something_is_there(
     files, per_s, flush_s, firings
 ):
-    slots = Slots(files, per_s, 1000, 100, 1)
+    slots = Slots(files, per_s, 1000, 2000, 1000, 100, 1)
     plan = PLAN._replace(flush_s=flush_s)
-    found = work(slots, plain(CGMS), plan, COSTS, RUNNER)
+    found = work(slots, plain(CGMS), plan, COSTS)
     assert found.firings == pytest.approx(firings)
 
 
@@ -82,7 +82,7 @@ def test_every_message_of_an_instant_is_sent_once_however_often_slots_fire(fleet
     for flush_s in (30, 600):
         plan = PLAN._replace(flush_s=flush_s)
         slots = [open_slots(fleet, plan, fleet.per_s)]
-        found = all_work(slots, fleet, plan, COSTS, RUNNER)
+        found = all_work(slots, fleet, plan, COSTS)
         assert found.touched == pytest.approx(fleet.per_s)
 
 
@@ -100,8 +100,8 @@ def test_late_messages_rewrite_full_files_of_all_their_hours():
     )
     assert ten.files == 10 * one.files
     assert one.messages_per_s == pytest.approx(10 * ten.messages_per_s)
-    half = open_slots(WATCHES._replace(late_share=0), PLAN, WATCHES.per_s).rows
-    assert ten.rows == one.rows == pytest.approx(2 * half)
+    now = open_slots(WATCHES._replace(late_share=0), PLAN, WATCHES.per_s)
+    assert ten.rows == one.rows == pytest.approx(now.most_rows)
 
 
 @pytest.mark.parametrize("fleet", FLEETS, ids=lambda fleet: fleet.name)
@@ -112,9 +112,20 @@ def test_twice_the_devices_cost_twice_on_the_way_and_no_more_partitions_than_slo
     large = answer(fleet._replace(devices=2 * fleet.devices), PLAN, COSTS, RUNNER)
     assert large.per_s == pytest.approx(2 * small.per_s)
     assert large.kept > 1.5 * small.kept or fleet is CUFFS
-    assert large.slots <= 2 * small.slots
+    assert large.slots <= 2 * small.slots + 1
     assert large.files == small.files == 2 * 24 * PLAN.shards
     assert large.partitions >= large.slots
+
+
+def test_more_workers_and_shorter_bundles_make_more_batches():
+    slots = open_slots(WATCHES, PLAN, WATCHES.per_s)
+    one, four, slow = (
+        work(slots, WATCHES, PLAN._replace(bundle_s=bundle_s), COSTS, workers)
+        for workers, bundle_s in ((1, 0.3), (4, 0.3), (4, 1.2))
+    )
+    assert four.python_us > one.python_us
+    assert four.state_bytes > one.state_bytes
+    assert slow.python_us == pytest.approx(one.python_us, rel=1e-3)
 
 
 def test_a_longer_flush_saves_work_and_costs_state():
@@ -189,21 +200,21 @@ def test_every_price_has_an_amount_and_the_dearest_comes_first():
 
 
 SEEN = Observed(
-    LOADS[0],
-    60.0,
-    70.0,
-    0.0,
-    0.0,
-    300.0,
-    0.5,
-    4.7,
-    281.0,
-    6.6,
-    0.18,
-    0.14,
-    7e5,
-    5e6,
-    6e5,
+    load=LOADS[0],
+    seconds=60.0,
+    middle_s=70.0,
+    open_rows=Rows(0.0, 0.0),
+    late_rows=Rows(0.0, 0.0),
+    messages_per_s=float(LOADS[0].per_s),
+    backlog_s=0.5,
+    firings_per_s=4.7,
+    observations_per_s=281.0,
+    requests_per_s=6.6,
+    python_cores=0.18,
+    java_cores=0.14,
+    written_per_s=7e5,
+    kept=5e6,
+    checkpoint=6e5,
 )
 
 
@@ -222,13 +233,12 @@ def test_what_the_runner_adds_is_found_again_from_two_loads():
 
 
 def test_a_load_has_as_many_files_as_shards_and_late_hours():
-    now, late = slots_of(SEEN._replace(open_rows=10, late_rows=20))
+    now, late = slots_of(SEEN._replace(late_rows=Rows(20, 10)))
     assert (now.files, late.files) == (4, 40)
     per_s = now.files * now.messages_per_s + late.files * late.messages_per_s
     assert per_s == pytest.approx(SEEN.load.per_s)
-    assert late.rows - 20 == pytest.approx(
-        late.messages_per_s * SEEN.middle_s * NIGHT.readings_per_message
-    )
+    came = late.messages_per_s * SEEN.middle_s * NIGHT.readings_per_message
+    assert (late.rows, late.values) == pytest.approx((20 + came, 10 + came))
 
 
 def test_what_was_observed_survives_being_written():
