@@ -135,9 +135,13 @@ def money(answers: Sequence[Answer], costs: Costs, prices: Mapping[str, float]) 
     return table(heading, rows, left=2)
 
 
-def inputs(costs: Costs, runner: Runner) -> str:
+_FACTS = ("processor", "cores", "memory", "python", "apache-beam", "pyarrow")
+
+
+def inputs(date: str, facts: Mapping[str, str], costs: Costs, runner: Runner) -> str:
     """What was measured, and is put into the model."""
-    rows = []
+    machine = ", ".join(f"{name} {facts[name]}" for name in _FACTS)
+    rows = [("when and where", f"{date}: {machine}")]
     for name, value in costs._asdict().items():
         if isinstance(value, Linear):
             text = f"{number(value.fixed)} + {number(value.per_new)} × new"

@@ -75,6 +75,8 @@ class Topic:
 
     def __init__(self, servers: str, name: str) -> None:
         self.name = name
+        self.sent = 0
+        """Messages that the broker has taken."""
         self.place = f"kafka://{servers}/{name}"
         admin = AdminClient({"bootstrap.servers": servers, "log_level": 2})
         made = admin.create_topics([NewTopic(name, PARTITIONS, 1)])
@@ -89,7 +91,8 @@ class Topic:
         Raises:
             RuntimeError: the broker did not take all.
         """
-        for value, sent_ms in messages:
+        count = 0
+        for count, (value, sent_ms) in enumerate(messages, 1):  # noqa: B007
             self._producer.produce(
                 self.name, value, partition=next(self._next), timestamp=sent_ms
             )
@@ -97,6 +100,7 @@ class Topic:
         if self._producer.flush(60):
             msg = "the broker does not take what is sent"
             raise RuntimeError(msg)
+        self.sent += count
 
     @contextlib.contextmanager
     def fed(self, per_second: int, people: int | None = None) -> Iterator[None]:
