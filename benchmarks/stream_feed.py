@@ -39,21 +39,28 @@ def backlog(messages: int) -> Iterator[Message]:
     lines = fleet.generate(messages, SEED, envelope=False)
     for number, line in enumerate(lines):
         sent_ms = start_ms + number * fleet.DAY_MS // messages
-        yield Message(_moved(line, days), sent_ms)
+        yield Message(moved(line, days), sent_ms)
 
 
-def live(per_second: int) -> Iterator[Message]:
-    """A day that begins now, of as many people as send so much."""
+def live(per_second: int, people: int | None = None) -> Iterator[Message]:
+    """A day that begins now.
+
+    Args:
+        per_second: messages.
+        people: who send them; None for as many as send so much in a day.
+    """
     minutes = (datetime.now(timezone.utc) - fleet.DAY_START) // timedelta(minutes=1)
-    lines = fleet.generate(per_second * _DAY_S, SEED, envelope=False)
-    return (Message(_moved(line, timedelta(minutes=minutes))) for line in lines)
+    lines = fleet.generate(per_second * _DAY_S, SEED, envelope=False, people=people)
+    return (Message(moved(line, timedelta(minutes=minutes))) for line in lines)
 
 
-def _moved(line: bytes, by: timedelta) -> bytes:
-    def moved(found: re.Match[bytes]) -> bytes:
+def moved(line: bytes, by: timedelta) -> bytes:
+    """A message of the fleet at another time, without its newline."""
+
+    def later(found: re.Match[bytes]) -> bytes:
         return b'"time":"' + _minute(found[1], by)
 
-    return _TIMES.sub(moved, line.rstrip(b"\n"))
+    return _TIMES.sub(later, line.rstrip(b"\n"))
 
 
 @lru_cache(maxsize=4096)
@@ -68,6 +75,8 @@ class Topic:
 
     def __init__(self, servers: str, name: str) -> None:
         self.name = name
+        self.sent = 0
+        """Messages that the broker has taken."""
         self.place = f"kafka://{servers}/{name}"
         admin = AdminClient({"bootstrap.servers": servers, "log_level": 2})
         made = admin.create_topics([NewTopic(name, PARTITIONS, 1)])
@@ -82,7 +91,8 @@ class Topic:
         Raises:
             RuntimeError: the broker did not take all.
         """
-        for value, sent_ms in messages:
+        count = 0
+        for count, (value, sent_ms) in enumerate(messages, 1):  # noqa: B007
             self._producer.produce(
                 self.name, value, partition=next(self._next), timestamp=sent_ms
             )
@@ -90,14 +100,15 @@ class Topic:
         if self._producer.flush(60):
             msg = "the broker does not take what is sent"
             raise RuntimeError(msg)
+        self.sent += count
 
     @contextlib.contextmanager
-    def fed(self, per_second: int) -> Iterator[None]:
-        """Sends a live fleet's messages until the end of the block."""
+    def fed(self, per_second: int, people: int | None = None) -> Iterator[None]:
+        """Sends a live fleet's messages until the end of the block, as `live`."""
         over = threading.Event()
 
         def feed() -> None:
-            messages, started, sent = live(per_second), time.monotonic(), 0
+            messages, started, sent = live(per_second, people), time.monotonic(), 0
             while not over.wait(0.05):
                 due = int((time.monotonic() - started) * per_second)
                 self.send(itertools.islice(messages, due - sent))
