@@ -15,9 +15,11 @@ session turns out to begin earlier. Then the Observation is made, and the letter
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import compress
 from typing import Any, NamedTuple
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
@@ -36,8 +38,10 @@ from transforms.model import (
     LetterBatch,
     ObservationBatch,
 )
-from transforms.observation import FINAL, Mould, ValueRow
+from transforms.observation import FINAL, Mould
+from transforms.observation_rows import Part, ValueRow, in_order, to_table
 from transforms.observation_value import Reading
+from transforms.plain_observations import plain_observations
 from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
@@ -113,39 +117,32 @@ class Observer:
     def _observe(
         self, groups: GroupBatch, date: int | None
     ) -> tuple[ObservationBatch, list[DeadLetter]]:
-        readings = readings_of(groups.readings)
-        ends = (*groups.starts[1:], len(readings))
-        ids: list[str] = []
-        resources: list[bytes] = []
-        rows: list[ValueRow] = []
+        count = len(groups.starts)
+        # Sessions are few, and no two of them alike.
+        is_slot = count > 0 and groups.slot != CORRELATED
+        plain = (
+            plain_observations(groups, self._mould, self._version) if is_slot else None
+        )
+        parts = [] if plain is None else [plain]
+        is_left = np.ones(count, bool)
+        for part in parts:
+            is_left[part.groups] = False
         withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
-        statuses = groups.statuses or (FINAL,) * len(groups.starts)
-        for start, end, status in zip(groups.starts, ends, statuses, strict=True):
-            group = readings[start:end]
-            first = group[0]
-            mould = self._moulds.get(first.type) or self._mould(first.type)
-            try:
-                resource, values = mould.fill(group, status)
-            except RecordError as error:
-                withdrawn.append((first.observation_id, mould.identifier(first)))
-                letters += withdrawal_letters(
-                    STAGE,
-                    self._causes(group) or [error],
-                    groups.readings.slice(start, 1),
-                    self._template(first.type),
-                    self._version,
-                )
-                continue
-            ids.append(first.observation_id)
-            resources.append(resource)
-            rows += values
+        if is_left.any():
+            left = np.flatnonzero(is_left)
+            parts.append(self._fill(groups, left, withdrawn, letters))
+        resources, rows = in_order(parts, count)
+        ids = groups.readings["observation_id"].take(
+            pa.array(groups.starts, pa.int64())
+        )
+        made = [resource is not None for resource in resources]
         batch = ObservationBatch(
             groups.slot,
             groups.shard,
-            ids,
-            resources,
-            _table(rows),
+            list(compress(ids.to_pylist(), made)),
+            [resource for resource in resources if resource is not None],
+            rows,
             self._shells(groups),
             tuple(resource_id for resource_id, _identifier in withdrawn),
             date,
@@ -155,6 +152,44 @@ class Observer:
             groups.arrived,
         )
         return batch, letters
+
+    def _fill(
+        self,
+        groups: GroupBatch,
+        left: np.ndarray,
+        withdrawn: list[tuple[str, str]],
+        letters: list[DeadLetter],
+    ) -> Part:
+        """The Observations of some groups, one by one; adds those that have none."""
+        made: list[int] = []
+        resources: list[bytes] = []
+        rows: list[ValueRow] = []
+        group_of_row: list[int] = []
+        for number, group, status in _some(groups, left):
+            first = group[0]
+            mould = self._mould(first.type)
+            try:
+                resource, values = mould.fill(group, status)
+            except RecordError as error:
+                withdrawn.append((first.observation_id, mould.identifier(first)))
+                letters += withdrawal_letters(
+                    STAGE,
+                    self._causes(group) or [error],
+                    groups.readings.slice(groups.starts[number], 1),
+                    self._template(first.type),
+                    self._version,
+                )
+                continue
+            made.append(number)
+            resources.append(resource)
+            rows += values
+            group_of_row += [number] * len(values)
+        return Part(
+            np.array(made, np.int64),
+            resources,
+            to_table(rows),
+            np.array(group_of_row, np.int64),
+        )
 
     def _shells(self, groups: GroupBatch) -> dict[tuple[str, str], bytes]:
         """Whom Observations refer to; the withdrawn ones too, to whom they did."""
@@ -183,8 +218,10 @@ class Observer:
         return causes
 
     def _mould(self, type_name: str) -> Mould:
-        mould = self._made(self._template(type_name), type_name)
-        self._moulds[type_name] = mould
+        mould = self._moulds.get(type_name)
+        if mould is None:
+            mould = self._made(self._template(type_name), type_name)
+            self._moulds[type_name] = mould
         return mould
 
     def _made(self, template: FhirTemplate, type_name: str) -> Mould:
@@ -212,16 +249,23 @@ def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
     )
 
 
-def _table(rows: list[ValueRow]) -> pa.Table:
-    if not rows:
-        return schema.OBSERVATION.empty_table()
-    arrays = []
-    for field, values in zip(schema.OBSERVATION, zip(*rows, strict=True), strict=True):
-        if pa.types.is_timestamp(field.type):
-            arrays.append(pa.array(values, pa.int64()).cast(field.type))
-        else:
-            arrays.append(pa.array(values, field.type))
-    return pa.Table.from_arrays(arrays, schema=schema.OBSERVATION)
+def _some(
+    groups: GroupBatch, numbers: np.ndarray
+) -> Iterator[tuple[int, list[Reading], str]]:
+    """Number, readings and status of some groups."""
+    starts = np.asarray(groups.starts, np.int64)
+    counts = np.diff(starts, append=groups.readings.num_rows)
+    table = groups.readings
+    if len(numbers) < len(starts):
+        is_wanted = np.zeros(len(starts), bool)
+        is_wanted[numbers] = True
+        table = table.take(pa.array(np.flatnonzero(np.repeat(is_wanted, counts))))
+    readings = readings_of(table)
+    statuses = groups.statuses or (FINAL,) * len(starts)
+    begin = 0
+    for number, count in zip(numbers.tolist(), counts[numbers].tolist(), strict=True):
+        yield number, readings[begin : begin + count], statuses[number]
+        begin += count
 
 
 class _ObserveGroups(beam.DoFn):
