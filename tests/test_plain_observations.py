@@ -1,168 +1,258 @@
-"""Observations written column by column are those that are written one by one."""
+"""Plain Observations, made column by column, are those that a mould fills."""
 
 import json
 
+import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from walks import MIDNIGHT
+from walks import MIDNIGHT, fhir_template, step
 
-from transforms import observe as observe_module
+from transforms import observe
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import SlotCollector
 from transforms.identify import identify
 from transforms.identity import MessageIdentities
-from transforms.instants import HOUR
-from transforms.model import GroupBatch, Measurement
-from transforms.observe import Observer
+from transforms.instants import MINUTE
+from transforms.model import GroupBatch
+from transforms.observation import AMENDED, FINAL, PRELIMINARY
 from transforms.plain_observations import plain_observations
 from transforms.readings import to_table, upsert
 from transforms.rules import MEDTECH, USUAL
 from transforms.schema import MEASUREMENT
 
-CODE = {"codes": [{"system": "urn:c", "code": "1", "display": "Rate"}]}
+UCUM = {"system": "http://unitsofmeasure.org", "code": "1", "unit": 'a "unit"'}
 
 
 def quantity(name, **more):
-    unit = {"system": "http://unitsofmeasure.org", "code": "/min", "unit": "beats"}
-    return {"valueType": "Quantity", "valueName": name, **unit, **more}
+    return {"valueType": "Quantity", "valueName": name, **UCUM, **more}
 
 
-def template(name, value, period=0, **more):
-    content = {"typeName": name, "periodInterval": period, **CODE, **more}
-    if value is not None:
-        content["value"] = value
-    return {"templateType": "CodeValueFhir", "template": content}
+def grid(name, period=60_000):
+    return {"valueType": "SampledData", "valueName": name, "defaultPeriod": period}
 
 
-SAMPLES = {
-    "valueType": "SampledData",
-    "valueName": "a",
-    "unit": "1",
-    "defaultPeriod": 60_000,
-}
+def coded(template, *codes):
+    """The template with codes for itself and for its components, in this order."""
+    body = template["template"]
+    for part, code in zip((body, *body["components"]), codes, strict=False):
+        part["codes"] = [{"system": "http://loinc.org", "code": code}]
+    return template
 
-TEMPLATES = [
-    template("plain", quantity("a")),
-    template('pl"in 2', {"valueType": "Quantity", "valueName": "a", "code": "x"}),
-    template("mean", quantity("a", aggregate="mean"), 60),
-    template("hourly", SAMPLES, 60),
-    template("text", {"valueType": "String", "valueName": "a"}),
-    template("parts", None, components=[{**CODE, "value": quantity("a")}]),
-]
-MAPPINGS = {
-    rules: FhirMapping.from_json(
-        json.dumps({"templateType": "CollectionFhir", "template": TEMPLATES}),
-        "fhir.json",
-        rules,
-    )
-    for rules in (USUAL, MEDTECH)
-}
-TYPES = [entry["template"]["typeName"] for entry in TEMPLATES]
 
-NUMBERS = st.sampled_from(["72", "72.50", "+3", " 1,234 ", "-0.0", "1e3", ".5"])
+TEMPLATES = (
+    coded(fhir_template("pulse", 0, quantity("a")), "8867-4"),
+    coded(fhir_template("pressure", 0, None, quantity("b"), quantity("a")), "85354-9"),
+    fhir_template("both", 0, quantity("c"), quantity("a"), quantity("b")),
+    fhir_template("noted", 0, quantity("a"), {"valueType": "String", "valueName": "n"}),
+    fhir_template("twice", 0, quantity("a"), quantity("a")),
+    fhir_template("steps", 60, grid("a")),
+    fhir_template("parts", 15, grid("b", 7_000), grid("a")),
+    fhir_template("mean", 60, quantity("a", aggregate="mean")),
+    fhir_template("last", 60, quantity("a")),
+    fhir_template('ty"pe', 60, None, grid("b"), quantity("a")),
+)
+TYPES = [template["template"]["typeName"] for template in TEMPLATES]
+
+
+def without_null_members(template):
+    body = template["template"]
+    return {**template, "template": {k: v for k, v in body.items() if v is not None}}
+
+
+def mapping_of(rules, templates=TEMPLATES):
+    found = [without_null_members(template) for template in templates]
+    root = {"templateType": "CollectionFhir", "template": found}
+    return FhirMapping.from_json(json.dumps(root), rules=rules)
+
+
+MAPPINGS = {rules: mapping_of(rules) for rules in (USUAL, MEDTECH)}
+
+
+def groups_of(measurements, mapping, statuses=()):
+    """The groups of each slot that measurements come to lie in."""
+    collector = SlotCollector(mapping, 1, "v")
+    collector.add(identify(measurements, MessageIdentities(), "v")[0])
+    for shard, slot, readings in collector.drain():
+        done = upsert(MEASUREMENT.empty_table(), to_table([readings]))
+        drawn = (statuses * len(done.starts))[: len(done.starts)]
+        yield GroupBatch(slot, shard, done.touched, done.starts, drawn)
+
+
+def observed(groups, mapping):
+    (batch,), letters = observe.Observer(mapping, 'v"', "").observe(groups)
+    return batch, letters
+
+
+def expect_the_same(groups, mapping):
+    batch, letters = observed(groups, mapping)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe, "plain_observations", lambda *_: None)
+        expected, lost = observed(groups, mapping)
+    assert letters == lost
+    assert batch.rows.schema.equals(expected.rows.schema, check_metadata=True)
+    assert batch.rows.equals(expected.rows)
+    assert batch._replace(rows=None) == expected._replace(rows=None)
+    return batch
+
+
+def mostly(usual, *others):
+    """One of some values, most often the first."""
+    return st.sampled_from((usual,) * (3 * len(others)) + others)
+
+
+numbers = st.one_of(
+    st.integers(-300, 300).map(str),
+    st.decimals(-300, 300, places=2).map(str),
+    st.sampled_from([" 72 ", "+5", "1,234", "1e3", "-0.0", "0.50", ".5", "7-"]),
+)
+MOMENTS = (
+    *range(0, 60 * MINUTE, 5 * MINUTE // 3),
+    *range(0, MINUTE, 999_983),
+    60 * MINUTE - 1,
+    -1,
+)
 
 
 @st.composite
 def measurements(draw):
-    """Of one hour; often plain, sometimes with something beside the number."""
-    civil = draw(st.sampled_from([False] * 9 + [True]))
-    at = MIDNIGHT + draw(st.integers(0, HOUR - 1).map(lambda us: us - us % 250_000))
-    seldom = st.sampled_from([None] * 9 + ["x"])
-    return Measurement(
+    names = draw(mostly(("a", "b", "c", "n"), ("a",), ("a", "b"), ("b",), ()))
+    flags = ()
+    if draw(mostly(False, True)):
+        name, flag = draw(st.sampled_from("ab")), draw(st.sampled_from(["<", "error"]))
+        flags = ((name, flag),)
+        if flag == "error":
+            names = tuple(each for each in names if each != name)
+    at = MIDNIGHT + draw(st.sampled_from(MOMENTS))
+    late = draw(st.sampled_from((0, 1, 1_250_000, 7 * MINUTE)))
+    return step(
+        at,
         type=draw(st.sampled_from(TYPES)),
-        occurred_at=MIDNIGHT if civil else at,
-        ended_at=draw(st.sampled_from([None] * 9 + [at + HOUR])),
-        utc_offset_minutes=None if civil else draw(st.sampled_from([0, 120, -330])),
-        ingested_at=draw(st.sampled_from([None, at + 1, at + HOUR])),
-        device=draw(st.sampled_from(["d", 'e"'])),
-        patient=draw(st.sampled_from(["p", "q"])),
-        encounter=draw(seldom),
-        correlation=None,
-        values=(("a", draw(NUMBERS)),),
-        source="m.ndjson:1",
-        tick=draw(st.sampled_from([0] * 9 + [7])),
-        record=draw(seldom),
-        flags=draw(st.sampled_from([()] * 9 + [(("a", "<"),), (("a", "error"),)])),
+        tick=draw(mostly(0, 3)),
+        ended_at=draw(mostly(None, at + MINUTE)),
+        utc_offset_minutes=draw(mostly(0, 120, -345, None)),
+        ingested_at=draw(mostly(at + late, None)),
+        patient=draw(st.sampled_from("pq")),
+        device=draw(mostly("d", "e")),
+        encounter=draw(mostly(None, "v", "w")),
+        correlation=draw(mostly(None, "s")),
+        record=draw(mostly(None, "r", 's"')),
+        values=tuple((name, draw(numbers)) for name in names),
+        flags=flags,
     )
 
 
-def groups_of(found, mapping):
-    collector = SlotCollector(mapping, 1, "v")
-    collector.add(identify(found, MessageIdentities(), "v")[0])
-    batches = list(collector.drain())
-    for slot in {batch.slot for batch in batches}:
-        readings = to_table([b.readings for b in batches if b.slot == slot])
-        done = upsert(MEASUREMENT.empty_table(), readings)
-        yield GroupBatch(slot, 0, done.touched, done.starts)
-
-
-@settings(deadline=None)
+@settings(max_examples=200)
 @given(
-    found=st.lists(measurements(), min_size=1, max_size=12),
-    rules=st.sampled_from([USUAL, USUAL, MEDTECH]),
-    statuses=st.sampled_from([None, "final", "preliminary"]),
+    st.lists(measurements(), min_size=1, max_size=40),
+    st.sampled_from([USUAL, MEDTECH]),
+    st.lists(st.sampled_from([FINAL, PRELIMINARY, AMENDED]), max_size=3),
 )
-def test_columns_and_single_groups_give_the_same(found, rules, statuses):
+def test_plain_or_not_an_observation_is_the_same(found, rules, statuses):
     mapping = MAPPINGS[rules]
-    for groups in groups_of(found, mapping):
-        if statuses is not None:
-            groups = groups._replace(statuses=(statuses,) * len(groups.starts))
-        together = Observer(mapping, "v", "urn:d").observe(groups)
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(observe_module, "plain_observations", lambda *_: [])
-            alone = Observer(mapping, "v", "urn:d").observe(groups)
-        assert together == alone
+    for groups in groups_of(found, mapping, tuple(statuses)):
+        expect_the_same(groups, mapping)
 
 
-def measurement(**more):
-    usual = Measurement(
-        "plain", MIDNIGHT, None, 0, MIDNIGHT, "d", "p", None, None, (("a", "72"),), "s"
-    )
-    return usual._replace(**more)
+def plain_groups(groups, mapping):
+    observer = observe.Observer(mapping, "v", "")
+    part = plain_observations(groups, observer._mould, "v")
+    return [] if part is None else part.groups.tolist()
+
+
+def usual(at, type_name, *names, **changes):
+    values = tuple((name, "72") for name in names)
+    defaults = {"type": type_name, "values": values, "correlation": None}
+    return step(MIDNIGHT + at, **{**defaults, **changes})
 
 
 @pytest.mark.parametrize(
-    ("more", "count"),
+    ("found", "is_plain"),
     [
-        ({}, 1),
-        ({"ingested_at": None}, 1),
-        ({"utc_offset_minutes": 120}, 1),
-        ({"utc_offset_minutes": None}, 0),
-        ({"encounter": "e"}, 0),
-        ({"record": "r"}, 0),
-        ({"tick": 1}, 0),
-        ({"ended_at": MIDNIGHT + 1}, 0),
-        ({"flags": (("a", "<"),)}, 0),
-        ({"type": "mean"}, 0),
-        ({"type": "parts"}, 0),
+        ([usual(0, "pulse", "a")], True),
+        ([usual(1, "pulse", "a", utc_offset_minutes=-345)], True),
+        ([usual(0, "pressure", "a", "b")], True),
+        ([usual(0, "both", "b", "c", "a")], True),
+        ([usual(0, "steps", "a")], True),
+        ([usual(0, "steps", "a", tick=7, record="r"), usual(1, "steps", "a")], True),
+        ([usual(0, "parts", "a", "b"), usual(1, "parts", "b", "a")], True),
+        ([usual(0, "parts", "a", "b"), usual(1, "parts", "a")], True),
+        ([usual(0, "pulse")], False),
+        ([usual(0, "pulse", "a", "b")], False),
+        ([usual(0, "pulse", "a", tick=1)], False),
+        ([usual(0, "pulse", "a", record="r")], False),
+        ([usual(0, "pulse", "a", encounter="v")], False),
+        ([usual(0, "pulse", "a", utc_offset_minutes=None)], False),
+        ([usual(0, "pulse", "a", ended_at=MIDNIGHT + 1)], False),
+        ([usual(0, "pulse", "a", flags=(("a", "<"),))], False),
+        ([usual(0, "pressure", "a")], False),
+        (
+            [usual(0, "pressure", "a"), usual(0, "pressure", "b", ingested_at=9)],
+            False,
+        ),
+        (
+            [
+                usual(0, "pressure", "a"),
+                usual(0, "pressure", "b", utc_offset_minutes=60),
+            ],
+            False,
+        ),
+        ([usual(0, "steps", "a"), usual(0, "steps", "a", correlation="s")], False),
+        ([usual(0, "steps", "a"), usual(1, "steps", "a", encounter="v")], False),
+        ([usual(0, "parts", "a")], False),
+        ([usual(0, "noted", "a")], False),
+        ([usual(0, "twice", "a")], False),
+        ([usual(0, "mean", "a")], False),
+        ([usual(0, 'ty"pe', "a", "b")], False),
     ],
 )
-def test_plain_is_what_has_nothing_beside_its_number(more, count):
+def test_what_is_plain(found, is_plain):
     mapping = MAPPINGS[USUAL]
-    (groups,) = groups_of([measurement(**more)], mapping)
-    observer = Observer(mapping, "v", "")
-    plain = plain_observations(
-        groups.readings, groups.starts, (), observer._plain_mould
-    )
-    assert sum(len(part.resources) for part in plain) == count
+    (groups,) = groups_of(found, mapping)
+    assert plain_groups(groups, mapping) == ([0] if is_plain else [])
+    expect_the_same(groups, mapping)
 
 
-def test_medtech_rules_have_no_plain_observations():
+def test_instants_of_medtech_are_never_plain():
     mapping = MAPPINGS[MEDTECH]
-    (groups,) = groups_of([measurement()], mapping)
-    observer = Observer(mapping, "v", "")
-    assert not plain_observations(
-        groups.readings, groups.starts, (), observer._plain_mould
-    )
+    (groups,) = groups_of([usual(0, "pulse", "a"), usual(0, "steps", "a")], mapping)
+    assert len(groups.starts) == 2
+    assert len(plain_groups(groups, mapping)) == 1
 
 
-def test_several_readings_of_one_instant_are_not_plain():
+def test_a_grid_that_may_be_too_long_is_not_plain(monkeypatch):
+    monkeypatch.setattr("transforms.sampled_data.MOST_CHARACTERS", 200)
     mapping = MAPPINGS[USUAL]
-    pair = [measurement(), measurement(encounter="e")]
-    (groups,) = groups_of(pair, mapping)
-    assert len(groups.starts) == 1
-    observer = Observer(mapping, "v", "")
-    assert not plain_observations(
-        groups.readings, groups.starts, (), observer._plain_mould
-    )
+    fine, long = usual(0, "steps", "a"), usual(0, "steps", "a", patient="q")
+    long = long._replace(values=(("a", "1234.5"),))
+    for found, expected in (([fine], [0]), ([fine, long], [])):
+        (groups,) = groups_of(found, mapping)
+        assert plain_groups(groups, mapping) == expected
+        expect_the_same(groups, mapping)
+
+
+def test_means_are_added_up_in_time_order():
+    texts = ["0.1", "1e16", "0.3", "-1e16", "0.7"]
+    found = [
+        usual(minute * MINUTE, "steps", values=(("a", text),))
+        for minute, text in enumerate(texts)
+    ]
+    (groups,) = groups_of(found, MAPPINGS[USUAL])
+    batch = expect_the_same(groups, MAPPINGS[USUAL])
+    assert batch.rows["mean"].to_pylist() == [sum(map(float, texts)) / len(texts)]
+
+
+def test_plain_and_other_observations_keep_the_order_of_their_groups():
+    found = [
+        usual(second * 1_000_000, type_name, "a", "b", encounter=encounter)
+        for second, encounter in enumerate((None, "v", None, "v"))
+        for type_name in ("steps", "pressure", "parts")
+    ]
+    (groups,) = groups_of(found, MAPPINGS[USUAL])
+    batch = expect_the_same(groups, MAPPINGS[USUAL])
+    assert [orjson.loads(each)["id"] for each in batch.resources] == batch.ids
+    of_rows = batch.rows["observation_id"].to_pylist()
+    assert list(dict.fromkeys(of_rows)) == batch.ids
+    ids = groups.readings["observation_id"].to_numpy()
+    assert batch.ids == ids[np.array(groups.starts)].tolist()

@@ -109,13 +109,15 @@ def _correlated(readings: list[Reading]) -> Effective:
     return _period(start, last), start, last
 
 
-def _of_period(minutes: int) -> Tell:
-    def tell(readings: list[Reading]) -> Effective:
-        begin, end = period_of(readings[0].occurred_at, minutes)
-        start, last = begin * TICKS, end * TICKS - 1
-        return _period(start, last), start, last
+def effective_period(instant: int, minutes: int) -> Effective:
+    """The whole period that an instant lies in."""
+    begin, end = period_of(instant, minutes)
+    start, last = begin * TICKS, end * TICKS - 1
+    return _period(start, last), start, last
 
-    return tell
+
+def _of_period(minutes: int) -> Tell:
+    return lambda readings: effective_period(readings[0].occurred_at, minutes)
 
 
 def _dated(tell: Tell) -> Tell:

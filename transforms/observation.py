@@ -7,16 +7,16 @@ R4: https://hl7.org/fhir/R4/observation.html
 """
 
 import hashlib
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
 from transforms.effective import period_of, teller
-from transforms.fhir_template import CORRELATION, FhirTemplate, QuantityValue
+from transforms.fhir_template import CORRELATION, FhirTemplate
 from transforms.instants import TICKS, id_segment, iso_instant
-from transforms.observation_value import Reading, concept, quantity_tail, to_json
-from transforms.plain_observations import PlainMould
+from transforms.observation_rows import ValueRow
+from transforms.observation_value import Reading, concept, to_json
+from transforms.plain_shape import shape_of
 from transforms.reading_group import (
     encounter_of,
     ingestion_of,
@@ -42,30 +42,13 @@ MAPPING_VERSION = "https://vitalbeam.github.io/fhir/CodeSystem/mapping-version"
 """System of the tag that says which mapping made an Observation."""
 
 
-class ValueRow(NamedTuple):
-    """One row of the observation table: a value or component of an Observation."""
+class Series(NamedTuple):
+    """JSON text that all Observations of a type, patient and device share."""
 
-    observation_id: str
-    patient_id: str
-    device_id: str
-    encounter_id: str | None
-    type: str
-    code_system: str | None
-    code: str | None
-    component_code_system: str | None
-    component_code: str | None
-    status: str
-    effective_start: int
-    effective_end: int
-    value: float | None
-    value_text: str | None
-    unit: str | None
-    reading_count: int
-    min: float | None
-    max: float | None
-    mean: float | None
-    issued: int
-    mapping_version: str
+    identifier: str
+    """From behind the id to the segment of the identifier that says when."""
+    subject: str
+    """From behind the status to before the encounter, if there is one."""
 
 
 def identity_segment(
@@ -139,11 +122,12 @@ class Mould:
         self._type = type_name
         self._escaped_type = _escaped(type_name)
         self._version = mapping_version
-        self._code = first_code(template.codings)
+        self.code = first_code(template.codings)
         self._tell = teller(template, rules)
         self._values = value_moulds(template, rules)
+        self.shape = shape_of(template, rules, self._values)
+        """What its plain Observations look like; None: none is plain."""
         self._nothing = without_values(template, rules)
-        self._template, self._rules = template, rules
         self._encounters_found = encounters_found
         tag = {"system": MAPPING_VERSION, "code": mapping_version}
         self._to_identifier = (
@@ -153,35 +137,8 @@ class Mould:
         category = [concept(entry.text, entry.codings) for entry in template.category]
         categories = f'"category":{to_json(category)},' if category else ""
         code = to_json(code_concept(template.codings, type_name))
-        self._to_subject = {
-            status: f'],"status":"{status}",{categories}"code":{code},'
-            '"subject":{"reference":"Patient/'
-            for status in (FINAL, PRELIMINARY, AMENDED)
-        }
-
-    @cached_property
-    def plain(self) -> PlainMould | None:
-        """For Observations of one reading each; None if the type has others."""
-        template, value = self._template, self._template.value
-        if (
-            template.period_minutes
-            or self._rules.medtech
-            or template.components
-            or not isinstance(value, QuantityValue)
-            or value.aggregate is not None
-        ):
-            return None
-        (mould,) = self._values
-        return PlainMould(
-            self._type,
-            mould.name,
-            self._to_identifier,
-            self._escaped_type,
-            self._to_subject[FINAL],
-            f"{quantity_tail(value, self._rules)}}}",
-            *self._code,
-            mould.unit,
-            self._version,
+        self._to_subject = (
+            f'",{categories}"code":{code},"subject":{{"reference":"Patient/'
         )
 
     def fill(
@@ -216,7 +173,7 @@ class Mould:
             first.device_id,
             encounter,
             self._type,
-            *self._code,
+            *self.code,
         )
         times = (status, start // TICKS, last // TICKS)
         tail = (issued, self._version)
@@ -241,9 +198,22 @@ class Mould:
         visit = "" if encounter is None else self._visit(encounter)
         return (
             f'{{"resourceType":"Observation","id":"{first.observation_id}'
-            f'{self._to_identifier}{identifier}"}}{records}{self._to_subject[status]}'
-            f'{first.patient_id}"}},"device":{{"reference":"Device/{first.device_id}"}}'
+            f'{self._to_identifier}{identifier}"}}{records}],"status":"{status}'
+            f"{self._subject(first.patient_id, first.device_id)}"
             f'{visit},{effective},"issued":"{iso_instant(issued)}"'
+        )
+
+    def _subject(self, patient_id: str, device_id: str) -> str:
+        return (
+            f'{self._to_subject}{patient_id}"}},'
+            f'"device":{{"reference":"Device/{device_id}"}}'
+        )
+
+    def series(self, patient_id: str, device_id: str) -> Series:
+        """What the Observations of one device of one patient have in common."""
+        stem = observation_identifier(patient_id, device_id, self._escaped_type, "")
+        return Series(
+            f"{self._to_identifier}{stem}", self._subject(patient_id, device_id)
         )
 
     def identifier(self, reading: Reading) -> str:

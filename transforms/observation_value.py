@@ -8,6 +8,7 @@ obs-6, https://hl7.org/fhir/R4/observation.html#invs).
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -107,12 +108,24 @@ def renderer(value: FhirValue, rules: Rules = USUAL) -> Render:
             longer than R4 allows.
     """
     if isinstance(value, QuantityValue):
-        tail = quantity_tail(value, rules)
+        tail = _tail(value, rules)
         aggregate = value.aggregate
         return _quantity(tail) if aggregate is None else _aggregated(aggregate, tail)
     if isinstance(value, SampledDataValue):
         return _sampled_data(value, rules)
     return _concept(value) if isinstance(value, ConceptValue) else _string(value)
+
+
+def surroundings(value: FhirValue, rules: Rules = USUAL) -> tuple[str, str] | None:
+    """What stands around the number of a Quantity, or around the grid of a SampledData.
+
+    Returns:
+        JSON text before and after it, where that is the same whatever was read; None
+        of other values.
+    """
+    if isinstance(value, QuantityValue) and value.aggregate is None:
+        return _QUANTITY, _tail(value, rules)
+    return _around_grid(value) if isinstance(value, SampledDataValue) else None
 
 
 def to_json(document: Any) -> str:
@@ -135,12 +148,9 @@ def absent(flag: str | None) -> Rendered:
     return Rendered(f'"dataAbsentReason":{to_json(reason_of(flag))}', None, None)
 
 
-def number_in_json(text: str | None) -> str:
-    """The number of a Quantity in the store, as JSON writes it.
-
-    Raises:
-        ValueError: it is none.
-    """
+@lru_cache(maxsize=16_384)
+def number_of(text: str | None) -> str:
+    """The number of a Quantity as JSON writes it; most are read again and again."""
     number = json_number(text or "")
     if number is None:
         # Group lets only numbers pass; the store was written by something else.
@@ -149,8 +159,11 @@ def number_in_json(text: str | None) -> str:
     return number
 
 
-def quantity_tail(value: QuantityValue, rules: Rules) -> str:
-    """The JSON after the number of a Quantity; a code without system is a mere unit."""
+_QUANTITY = '"valueQuantity":{"value":'
+
+
+def _tail(value: QuantityValue, rules: Rules) -> str:
+    """What follows the number of a Quantity; a code without system is a mere unit."""
     unit, system, code = value.unit, value.system, value.code
     if value.lacks_system and not rules.medtech:
         unit, system, code = code if unit is None else unit, None, None
@@ -166,7 +179,7 @@ def _quantity(tail: str) -> Render:
             if is_absent(last.flag):
                 return absent(last.flag)
             end = f',"comparator":"{last.flag}"{tail}'
-        member = f'"valueQuantity":{{"value":{number_in_json(last.value_text)}{end}'
+        member = f"{_QUANTITY}{number_of(last.value_text)}{end}"
         return Rendered(member, last.value, last.value_text)
 
     return render
@@ -177,7 +190,7 @@ def _aggregated(name: str, tail: str) -> Render:
 
     def render(readings: list[Reading], _start: int, _last: int) -> Rendered:
         samples = [
-            Sample(number_in_json(reading.value_text), reading.flag)
+            Sample(number_of(reading.value_text), reading.flag)
             for reading in readings
             if not is_absent(reading.flag)
         ]
@@ -185,26 +198,31 @@ def _aggregated(name: str, tail: str) -> Render:
             return absent(readings[-1].flag)
         text, flag = aggregate(samples)
         comparator = "" if flag is None else f',"comparator":"{flag}"'
-        member = f'"valueQuantity":{{"value":{text}{comparator}{tail}'
+        member = f"{_QUANTITY}{text}{comparator}{tail}"
         return Rendered(member, float(text), text)
 
     return render
 
 
-def _sampled_data(value: SampledDataValue, rules: Rules) -> Render:
+def _around_grid(value: SampledDataValue) -> tuple[str, str]:
     origin = to_json({"value": 0, **without_none(unit=value.unit)})
     period = format((Decimal(value.period) / 1000).normalize(), "f")
     head = (
         f'"valueSampledData":{{"origin":{origin},"period":{period},"dimensions":1,'
         '"data":"'
     )
+    return head, '"}'
+
+
+def _sampled_data(value: SampledDataValue, rules: Rules) -> Render:
+    head, tail = _around_grid(value)
     cell = value.period * TICKS  # as start and last are
     name, medtech = value.value_name, rules.medtech
 
     def render(readings: list[Reading], start: int, last: int) -> Rendered:
         samples = [(reading.ticks, sample_token(reading)) for reading in readings]
         grid = write_grid(name, samples, start, last, cell, medtech=medtech)
-        return Rendered(f'{head}{grid}"}}', None, grid)
+        return Rendered(f"{head}{grid}{tail}", None, grid)
 
     return render
 
@@ -216,8 +234,13 @@ def sample_token(reading: Reading) -> str:
     """What stands for a reading in the grid of a SampledData."""
     if reading.flag is not None:
         return _LIMITS.get(reading.flag, EMPTY)
-    text = reading.value_text or ""
-    return json_number(text) or text.strip()
+    return token_of(reading.value_text)
+
+
+@lru_cache(maxsize=16_384)
+def token_of(text: str | None) -> str:
+    """What stands for a text in the grid of a SampledData."""
+    return json_number(text or "") or (text or "").strip()
 
 
 def _string(_value: StringValue) -> Render:

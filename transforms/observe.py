@@ -15,6 +15,7 @@ session turns out to begin earlier. Then the Observation is made, and the letter
 
 import dataclasses
 from collections.abc import Iterator
+from itertools import compress
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -37,10 +38,10 @@ from transforms.model import (
     LetterBatch,
     ObservationBatch,
 )
-from transforms.observation import FINAL, Mould, ValueRow
-from transforms.observation_rows import rows_in_order
+from transforms.observation import FINAL, Mould
+from transforms.observation_rows import Part, ValueRow, in_order, to_table
 from transforms.observation_value import Reading
-from transforms.plain_observations import PlainMould, plain_observations
+from transforms.plain_observations import plain_observations
 from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
@@ -116,47 +117,32 @@ class Observer:
     def _observe(
         self, groups: GroupBatch, date: int | None
     ) -> tuple[ObservationBatch, list[DeadLetter]]:
-        statuses = groups.statuses or (FINAL,) * len(groups.starts)
-        plain = plain_observations(
-            groups.readings, groups.starts, groups.statuses, self._plain_mould
+        count = len(groups.starts)
+        # Sessions are few, and no two of them alike.
+        is_slot = count > 0 and groups.slot != CORRELATED
+        plain = (
+            plain_observations(groups, self._mould, self._version) if is_slot else None
         )
-        resources: list[bytes | None] = [None] * len(groups.starts)
-        for part in plain:
-            for place, resource in zip(part.places, part.resources, strict=True):
-                resources[place] = resource
-        ids = _ids(groups)
-        rows: list[ValueRow] = []
-        row_places: list[int] = []
+        parts = [] if plain is None else [plain]
+        is_left = np.ones(count, bool)
+        for part in parts:
+            is_left[part.groups] = False
         withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
-        for place, group in _other_groups(groups, resources):
-            first = group[0]
-            mould = self._mould(first.type)
-            try:
-                resources[place], values = mould.fill(group, statuses[place])
-            except RecordError as error:
-                withdrawn.append((first.observation_id, mould.identifier(first)))
-                letters += withdrawal_letters(
-                    STAGE,
-                    self._causes(group) or [error],
-                    groups.readings.slice(groups.starts[place], 1),
-                    self._template(first.type),
-                    self._version,
-                )
-                continue
-            rows += values
-            row_places += [place] * len(values)
-        made = [
-            (resource_id, resource)
-            for resource_id, resource in zip(ids, resources, strict=True)
-            if resource is not None
-        ]
+        if is_left.any():
+            left = np.flatnonzero(is_left)
+            parts.append(self._fill(groups, left, withdrawn, letters))
+        resources, rows = in_order(parts, count)
+        ids = groups.readings["observation_id"].take(
+            pa.array(groups.starts, pa.int64())
+        )
+        made = [resource is not None for resource in resources]
         batch = ObservationBatch(
             groups.slot,
             groups.shard,
-            [resource_id for resource_id, _ in made],
-            [resource for _, resource in made],
-            rows_in_order(rows, row_places, plain),
+            list(compress(ids.to_pylist(), made)),
+            [resource for resource in resources if resource is not None],
+            rows,
             self._shells(groups),
             tuple(resource_id for resource_id, _identifier in withdrawn),
             date,
@@ -166,6 +152,44 @@ class Observer:
             groups.arrived,
         )
         return batch, letters
+
+    def _fill(
+        self,
+        groups: GroupBatch,
+        left: np.ndarray,
+        withdrawn: list[tuple[str, str]],
+        letters: list[DeadLetter],
+    ) -> Part:
+        """The Observations of some groups, one by one; adds those that have none."""
+        made: list[int] = []
+        resources: list[bytes] = []
+        rows: list[ValueRow] = []
+        group_of_row: list[int] = []
+        for number, group, status in _some(groups, left):
+            first = group[0]
+            mould = self._mould(first.type)
+            try:
+                resource, values = mould.fill(group, status)
+            except RecordError as error:
+                withdrawn.append((first.observation_id, mould.identifier(first)))
+                letters += withdrawal_letters(
+                    STAGE,
+                    self._causes(group) or [error],
+                    groups.readings.slice(groups.starts[number], 1),
+                    self._template(first.type),
+                    self._version,
+                )
+                continue
+            made.append(number)
+            resources.append(resource)
+            rows += values
+            group_of_row += [number] * len(values)
+        return Part(
+            np.array(made, np.int64),
+            resources,
+            to_table(rows),
+            np.array(group_of_row, np.int64),
+        )
 
     def _shells(self, groups: GroupBatch) -> dict[tuple[str, str], bytes]:
         """Whom Observations refer to; the withdrawn ones too, to whom they did."""
@@ -192,9 +216,6 @@ class Observer:
             except RecordError as error:
                 causes.append(error)
         return causes
-
-    def _plain_mould(self, type_name: str) -> PlainMould | None:
-        return self._mould(type_name).plain
 
     def _mould(self, type_name: str) -> Mould:
         mould = self._moulds.get(type_name)
@@ -228,28 +249,23 @@ def _nothing(groups: GroupBatch, date: int) -> ObservationBatch:
     )
 
 
-def _ids(groups: GroupBatch) -> list[str]:
-    firsts = pa.array(groups.starts, pa.int64())
-    ids: list[str] = groups.readings["observation_id"].take(firsts).to_pylist()
-    return ids
-
-
-def _other_groups(
-    groups: GroupBatch, resources: list[bytes | None]
-) -> Iterator[tuple[int, list[Reading]]]:
-    """The groups that have no resource yet, with their places."""
-    is_other = np.asarray([resource is None for resource in resources], bool)
+def _some(
+    groups: GroupBatch, numbers: np.ndarray
+) -> Iterator[tuple[int, list[Reading], str]]:
+    """Number, readings and status of some groups."""
     starts = np.asarray(groups.starts, np.int64)
-    lengths = np.diff(starts, append=groups.readings.num_rows)
+    counts = np.diff(starts, append=groups.readings.num_rows)
     table = groups.readings
-    if not is_other.all():
-        table = table.filter(pa.array(np.repeat(is_other, lengths)))
+    if len(numbers) < len(starts):
+        is_wanted = np.zeros(len(starts), bool)
+        is_wanted[numbers] = True
+        table = table.take(pa.array(np.flatnonzero(np.repeat(is_wanted, counts))))
     readings = readings_of(table)
-    ends = np.cumsum(lengths[is_other]).tolist()
-    for place, start, end in zip(
-        np.flatnonzero(is_other).tolist(), [0, *ends], ends, strict=False
-    ):
-        yield place, readings[start:end]
+    statuses = groups.statuses or (FINAL,) * len(starts)
+    begin = 0
+    for number, count in zip(numbers.tolist(), counts[numbers].tolist(), strict=True):
+        yield number, readings[begin : begin + count], statuses[number]
+        begin += count
 
 
 class _ObserveGroups(beam.DoFn):

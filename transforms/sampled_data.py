@@ -59,7 +59,7 @@ def is_too_long(
     """
     cells = cells_of(start, last, period)
     widest = max([1, *[len(token) for _instant, token in samples]])
-    if cells * (widest + 1) - 1 <= MOST_CHARACTERS:
+    if is_short(cells, widest):
         return False
     longest: dict[int, int] = {}
     for instant, token in samples:
@@ -67,6 +67,16 @@ def is_too_long(
         longest[index] = max(len(token), longest.get(index, 0))
     # Between the cells stands a blank, in each of the others an E.
     return 2 * cells - 1 - len(longest) + sum(longest.values()) > MOST_CHARACTERS
+
+
+def is_short(cells: int, widest: int) -> bool:
+    """Whether a grid is no text too long for R4, whatever is in it.
+
+    Args:
+        cells: how many the grid has.
+        widest: characters of the longest token that may be in it.
+    """
+    return cells * (max(1, widest) + 1) - 1 <= MOST_CHARACTERS
 
 
 def encode(

@@ -1,14 +1,13 @@
 """Patients and Devices as the messages know them: an id and an identifier."""
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from transforms.identity import resource_id
-from transforms.key_codes import key_codes
+from transforms.reading_columns import run_starts
 
 _WHO = ("patient_id", "patient_identifier", "device_id", "device_identifier")
 
@@ -33,25 +32,33 @@ def shells_of(
         FHIR resources as JSON, by resource type and id.
     """
     found: dict[tuple[str, str], bytes] = {}
-    _, rows = np.unique(key_codes(readings, _WHO), return_index=True)
-    for who in readings.select(_WHO).take(pa.array(rows)).to_pylist():
-        for resource in _resources(who, device_system, linked):
-            if ours_only and not _is_ours(resource):
-                continue
-            key = (resource["resourceType"], resource["id"])
-            found[key] = merge_shells(found.get(key), orjson.dumps(resource))
+    # Readings are sorted by patient: a run of them is of one device.
+    at = pa.array(run_starts(readings, _WHO))
+    columns = [readings[name].take(at).to_pylist() for name in _WHO]
+    for who in dict.fromkeys(zip(*columns, strict=True)):
+        for key, content in _shells(*who, device_system, linked, ours_only):
+            found[key] = merge_shells(found.get(key), content)
     return found
 
 
-def _resources(
-    who: dict[str, str], device_system: str, linked: bool
-) -> Iterator[dict[str, Any]]:
-    patient = who["patient_identifier"]
-    if patient is not None:
-        yield patient_shell(who["patient_id"], patient)
-    owner = who["patient_id"] if linked else None
-    device = who["device_identifier"]
-    yield device_shell(who["device_id"], device_system, device, owner)
+@lru_cache(maxsize=16_384)  # the same people wear the same devices hour after hour
+def _shells(
+    patient_id: str,
+    patient: str | None,
+    device_id: str,
+    device: str,
+    device_system: str,
+    linked: bool,
+    ours_only: bool,
+) -> tuple[tuple[tuple[str, str], bytes], ...]:
+    shells = [] if patient is None else [patient_shell(patient_id, patient)]
+    owner = patient_id if linked else None
+    shells.append(device_shell(device_id, device_system, device, owner))
+    return tuple(
+        ((shell["resourceType"], shell["id"]), orjson.dumps(shell))
+        for shell in shells
+        if not ours_only or _is_ours(shell)
+    )
 
 
 def _is_ours(resource: dict[str, Any]) -> bool:

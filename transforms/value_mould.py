@@ -16,6 +16,7 @@ from transforms.observation_value import (
     absent,
     concept,
     renderer,
+    surroundings,
     to_json,
     unit_of,
 )
@@ -64,6 +65,7 @@ class ValueMould:
         self.name = value.value_name
         self.render = renderer(value, rules)
         self.unit = unit_of(value)
+        self.around = surroundings(value, rules)
         self.is_component = codings is not None
         self.code = first_code(codings or ())
         self._refuses_several = refuses_several
