@@ -11,8 +11,10 @@ store, readable by its owner only, and goes when the run ends. A run that was ki
 leaves it behind: the next one beside the same store removes it.
 """
 
+import contextlib
 import dataclasses
 import fcntl
+import os
 import shutil
 import tempfile
 import uuid
@@ -26,13 +28,11 @@ import orjson
 import pyarrow as pa
 from apache_beam.pvalue import PBegin, PCollection
 
+from pipeline.local_files import is_same
 from transforms.lanes import ByLane, SlotKey
 from transforms.model import Slot, SlotReadings
 
 _PREFIX = ".spill-"
-
-_HELD = "held"
-"""Name of the file that whoever works in a folder holds a lock of."""
 
 
 class Piece(NamedTuple):
@@ -65,24 +65,37 @@ def spill_folder(beside: Path | None) -> Iterator[Path]:
     """
     if beside is not None:
         _remove_left(beside)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=beside))
+    folder, held = _held_folder(beside)
     try:
-        with (folder / _HELD).open("wb") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-            yield folder
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
+
+
+def _held_folder(beside: Path | None) -> tuple[Path, int]:
+    """A new folder, and a descriptor that holds its lock."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=beside))
+        # Another run may take it for one that was left behind, until it is locked.
+        with contextlib.suppress(FileNotFoundError):
+            held = os.open(folder, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if is_same(folder, held):
+                return folder, held
+            os.close(held)
 
 
 def _remove_left(beside: Path) -> None:
     """Removes the folders of runs that were killed: nobody holds their locks."""
     for folder in beside.glob(f"{_PREFIX}*"):
-        try:
-            with (folder / _HELD).open("rb") as held:
+        with contextlib.suppress(BlockingIOError, FileNotFoundError):  # at work, ended
+            held = os.open(folder, os.O_RDONLY)
+            try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
-        except (BlockingIOError, FileNotFoundError):
-            continue  # at work, or just begun or ended by another run
+            finally:
+                os.close(held)
 
 
 class _SpillReadings(beam.DoFn):

@@ -123,18 +123,24 @@ def test_a_store_that_is_not_here_needs_no_folder_beside_it():
 def test_what_a_killed_run_left_goes_but_not_what_another_run_holds(tmp_path):
     left = tmp_path / ".spill-left"
     left.mkdir()
-    (left / "held").touch()
     (left / "a.arrows").write_bytes(b"some")
-    begun = tmp_path / ".spill-begun"  # its lock is not there yet
-    begun.mkdir()
     with spill_folder(tmp_path) as other, spill_folder(tmp_path) as own:
-        assert sorted(tmp_path.iterdir()) == sorted([begun, other, own])
+        assert sorted(tmp_path.iterdir()) == sorted([other, own])
 
 
-def test_whoever_works_in_a_folder_holds_its_lock(tmp_path):
-    with spill_folder(tmp_path) as folder, (folder / "held").open("rb") as held:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def test_a_folder_that_another_run_took_for_left_is_made_anew(tmp_path, monkeypatch):
+    lock, taken = fcntl.flock, []
+
+    def slow(held, how):
+        if not taken:
+            taken.extend(tmp_path.iterdir())
+            taken[0].rmdir()
+        lock(held, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    with spill_folder(tmp_path) as folder:
+        assert folder.is_dir()
+        assert folder != taken[0]
 
 
 @pytest.fixture(scope="module")
