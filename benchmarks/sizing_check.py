@@ -1,13 +1,16 @@
 """What the cost model says of the simulated loads, beside what was measured.
 
-Of the lightest load and the heaviest that was kept up with follows what Flink and Beam
-add to each message (`Runner`); the others are predicted with that.
+What Flink and Beam add to each message (`Runner`) follows from the loads themselves, so
+the cores of a load are predicted with what the other loads say of it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from benchmarks.sizing_inputs import Costs, Fleet, Plan, Runner
-from benchmarks.sizing_loads import BEHIND_S, LATE_HOURS, SHARDS, Load, Observed
+from benchmarks.sizing_loads import LATE_HOURS, SHARDS, Load, Observed
 from benchmarks.sizing_model import (
     WINDOW_BYTES,
     Slots,
@@ -74,30 +77,25 @@ class Compared(NamedTuple):
         return self.predicted / self.measured if self.measured else 0.0
 
 
-def fitted(costs: Costs, seen: list[Observed]) -> Runner:
-    """What Flink and Beam add, from the lightest load and the heaviest kept up with."""
+def fitted(costs: Costs, seen: Sequence[Observed]) -> Runner:
+    """What Flink and Beam add: the least squares of all these loads."""
     none = Runner(0.0, 0.0, 0.0, 0.0)
-    rates, python, java = [], [], []
-    steady = [one for one in seen if one.backlog_s <= BEHIND_S]
-    by_rate = sorted(steady if len(steady) > 1 else seen, key=_rate)
-    for one in (by_rate[0], by_rate[-1]):
-        stages = _python_cores(one, costs, none)
-        rates.append(one.messages_per_s)
-        python.append(max(0.0, one.python_cores - stages))
-        java.append(one.java_cores)
-    python_us, python_idle = _line(rates, python)
-    java_us, java_idle = _line(rates, java)
-    return Runner(python_us, python_idle, java_us, java_idle)
-
-
-def _rate(seen: Observed) -> int:
-    return seen.load.per_s
+    rates = [one.messages_per_s for one in seen]
+    python = [one.python_cores - _python_cores(one, costs, none) for one in seen]
+    java = [one.java_cores for one in seen]
+    return Runner(*_line(rates, python), *_line(rates, java))
 
 
 def _line(rates: list[float], cores: list[float]) -> tuple[float, float]:
-    """Microseconds for each message, and cores without any."""
-    slope = max(0.0, (cores[1] - cores[0]) / (rates[1] - rates[0]))
-    return slope * 1e6, max(0.0, cores[0] - slope * rates[0])
+    """Microseconds for each message, and cores without any; neither is negative."""
+    columns = np.column_stack([rates, np.ones(len(rates))])
+    slope, idle = np.linalg.lstsq(columns, np.array(cores), rcond=None)[0]
+    if slope < 0:
+        return 0.0, max(0.0, float(np.mean(cores)))
+    if idle < 0:
+        through_zero = np.dot(rates, cores) / np.dot(rates, rates)
+        return max(0.0, float(through_zero)) * 1e6, 0.0
+    return float(slope) * 1e6, float(idle)
 
 
 def _work(seen: Observed, costs: Costs) -> Work:

@@ -159,9 +159,12 @@ def inputs(date: str, facts: Mapping[str, str], costs: Costs, runner: Runner) ->
 
 def check(seen: Sequence[Observed], costs: Costs) -> str:
     """What the model says of each load, and what it was."""
-    runner = fitted(costs, list(seen))
-    columns = [compared(one, costs, runner) for one in seen]
-    heading = ["predicted / measured = ratio"]
+    columns = [
+        # A load must not be judged by what was learnt of it.
+        compared(one, costs, fitted(costs, [each for each in seen if each != one]))
+        for one in seen
+    ]
+    heading = ["predicted from the other loads / measured"]
     heading += [
         f"{one.load.name}: {one.load.per_s:,}/s, flush {one.load.flush_s} s"
         + (" (not kept up with)" if one.backlog_s > BEHIND_S else "")
