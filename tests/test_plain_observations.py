@@ -18,6 +18,7 @@ from transforms.instants import MINUTE
 from transforms.model import GroupBatch
 from transforms.observation import AMENDED, FINAL, PRELIMINARY
 from transforms.plain_observations import plain_observations
+from transforms.reading_columns import runs_of
 from transforms.readings import to_table, upsert
 from transforms.rules import MEDTECH, USUAL
 from transforms.schema import MEASUREMENT
@@ -88,7 +89,7 @@ def observed(groups, mapping):
 def expect_the_same(groups, mapping):
     batch, letters = observed(groups, mapping)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "plain_observations", lambda *_: None)
+        patch.setattr(observe, "plain_observations", lambda *_: [])
         expected, lost = observed(groups, mapping)
     assert letters == lost
     assert batch.rows.schema.equals(expected.rows.schema, check_metadata=True)
@@ -157,8 +158,9 @@ def test_plain_or_not_an_observation_is_the_same(found, rules, statuses):
 
 def plain_groups(groups, mapping):
     observer = observe.Observer(mapping, "v", "")
-    part = plain_observations(groups, observer._mould, "v")
-    return [] if part is None else part.groups.tolist()
+    runs, ids = runs_of(groups.readings), ["id"] * len(groups.starts)
+    parts = plain_observations(groups, runs, ids, observer._mould, "v")
+    return [number for part in parts for number in part.groups.tolist()]
 
 
 def usual(at, type_name, *names, **changes):
