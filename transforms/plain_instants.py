@@ -17,14 +17,13 @@ def instants_of(batch: PlainBatch) -> PlainPart | None:
     groups, rows = np.flatnonzero(selected), columns.rows_of(selected)
     firsts = columns.starts[groups]
     occurred_at = columns.occurred_at[firsts]
-    offsets = columns["utc_offset_minutes"].fill_null(0).to_numpy()[firsts]
     texts = columns["value_text"].take(pa.array(rows))
     resources = batch.write(
         groups,
         id_segments(occurred_at),
         [
             f'"effectiveDateTime":"{text}"'
-            for text in iso_instants_at(occurred_at, offsets)
+            for text in iso_instants_at(occurred_at, columns.offsets[firsts])
         ],
         columns.issued[firsts],
         map(number_of, texts.to_pylist()),

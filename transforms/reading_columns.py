@@ -69,6 +69,10 @@ def _to_mask(values: pa.Array) -> Mask:
     return values.to_numpy(zero_copy_only=False)
 
 
+def _filled(values: pa.Array, stand_in: int) -> np.ndarray:
+    return (values.fill_null(stand_in) if values.null_count else values).to_numpy()
+
+
 class ReadingColumns:
     """The columns of a batch of groups as far as plain Observations need them.
 
@@ -91,6 +95,7 @@ class ReadingColumns:
         self.occurred_at: np.ndarray = occurred_at.to_numpy()
         self.issued: np.ndarray = pc.coalesce(ingested_at, occurred_at).to_numpy()
         self.value: np.ndarray = self["value"].to_numpy(zero_copy_only=False)
+        self.offsets = _filled(self["utc_offset_minutes"], 0)
         self.tick: np.ndarray = self["occurred_tick"].to_numpy()
         numbers: dict[str, int] = {}
         type_of_run = [
@@ -116,7 +121,7 @@ class ReadingColumns:
             if found is not None:
                 for name in set(found.names).intersection(known):
                     places[index, known.index(name)] = found.names.index(name)
-        name_of_row = names.indices.fill_null(len(known)).to_numpy()
+        name_of_row = _filled(names.indices, len(known))
         return places[self.type_of_group[self.group_of_row], name_of_row]
 
     def _is_null(self, name: str) -> Mask | bool:
@@ -145,8 +150,7 @@ class ReadingColumns:
             & (self.tick == 0)
         )
         if len(self.starts) < len(row_is_plain):
-            offsets = self["utc_offset_minutes"].fill_null(0).to_numpy()
-            for values in (self.occurred_at, self.issued, offsets):
+            for values in (self.occurred_at, self.issued, self.offsets):
                 row_is_plain &= values == np.repeat(values[self.starts], self.counts)
         return (self.counts == size) & self._is_complete(row_is_plain)
 

@@ -35,7 +35,9 @@ def shells_of(
     columns = [readings[name].to_pylist() for name in _WHO]
     for who in dict.fromkeys(zip(*columns, strict=True)):
         for key, content in _shells(*who, device_system, linked, ours_only):
-            found[key] = merge_shells(found.get(key), content)
+            known = found.setdefault(key, content)
+            if known is not content:
+                found[key] = merge_shells(known, content)
     return found
 
 
