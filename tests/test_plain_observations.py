@@ -87,8 +87,9 @@ def observed(groups, mapping):
 
 
 def expect_the_same(groups, mapping):
-    batch, letters = observed(groups, mapping)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(observe, "FEW", 0)
+        batch, letters = observed(groups, mapping)
         patch.setattr(observe, "plain_observations", lambda *_: [])
         expected, lost = observed(groups, mapping)
     assert letters == lost
@@ -258,3 +259,15 @@ def test_plain_and_other_observations_keep_the_order_of_their_groups():
     assert list(dict.fromkeys(of_rows)) == batch.ids
     ids = groups.readings["observation_id"].to_numpy()
     assert batch.ids == ids[np.array(groups.starts)].tolist()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_only_of_more_than_a_few_readings_are_columns_asked(more, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        observe, "plain_observations", lambda groups, *_: asked.append(groups) or []
+    )
+    found = [usual(at, "pulse", "a") for at in range(observe.FEW + more)]
+    (groups,) = groups_of(found, MAPPINGS[USUAL])
+    observed(groups, MAPPINGS[USUAL])
+    assert len(asked) == more

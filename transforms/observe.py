@@ -49,6 +49,10 @@ from transforms.withdrawal import single_values, withdrawal_letters
 
 STAGE = "Observe"
 
+FEW = 48
+"""Readings of a batch that are sooner filled one by one than asked column by column, as
+a stream brings them."""
+
 
 class Observed(NamedTuple):
     """The outputs of `Observe`; dead letters are in the global window."""
@@ -123,7 +127,7 @@ class Observer:
         ids = all_ids.take(pa.array(groups.starts, pa.int64())).to_pylist()
         parts: list[Part] = []
         is_left = np.ones(count, bool)
-        if count and groups.slot != CORRELATED:
+        if groups.slot != CORRELATED and groups.readings.num_rows > FEW:
             parts = plain_observations(groups, runs, ids, self._mould, self._version)
             for part in parts:
                 is_left[part.groups] = False
