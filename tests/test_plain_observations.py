@@ -18,6 +18,7 @@ from transforms.instants import MINUTE
 from transforms.model import GroupBatch
 from transforms.observation import AMENDED, FINAL, PRELIMINARY
 from transforms.plain_observations import plain_observations
+from transforms.reading_columns import runs_of
 from transforms.readings import to_table, upsert
 from transforms.rules import MEDTECH, USUAL
 from transforms.schema import MEASUREMENT
@@ -86,9 +87,10 @@ def observed(groups, mapping):
 
 
 def expect_the_same(groups, mapping):
-    batch, letters = observed(groups, mapping)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(observe, "plain_observations", lambda *_: None)
+        patch.setattr(observe, "FEW", 0)
+        batch, letters = observed(groups, mapping)
+        patch.setattr(observe, "plain_observations", lambda *_: [])
         expected, lost = observed(groups, mapping)
     assert letters == lost
     assert batch.rows.schema.equals(expected.rows.schema, check_metadata=True)
@@ -157,8 +159,9 @@ def test_plain_or_not_an_observation_is_the_same(found, rules, statuses):
 
 def plain_groups(groups, mapping):
     observer = observe.Observer(mapping, "v", "")
-    part = plain_observations(groups, observer._mould, "v")
-    return [] if part is None else part.groups.tolist()
+    runs, ids = runs_of(groups.readings), ["id"] * len(groups.starts)
+    parts = plain_observations(groups, runs, ids, observer._mould, "v")
+    return [number for part in parts for number in part.groups.tolist()]
 
 
 def usual(at, type_name, *names, **changes):
@@ -256,3 +259,15 @@ def test_plain_and_other_observations_keep_the_order_of_their_groups():
     assert list(dict.fromkeys(of_rows)) == batch.ids
     ids = groups.readings["observation_id"].to_numpy()
     assert batch.ids == ids[np.array(groups.starts)].tolist()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_only_of_more_than_a_few_readings_are_columns_asked(more, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        observe, "plain_observations", lambda groups, *_: asked.append(groups) or []
+    )
+    found = [usual(at, "pulse", "a") for at in range(observe.FEW + more)]
+    (groups,) = groups_of(found, MAPPINGS[USUAL])
+    observed(groups, MAPPINGS[USUAL])
+    assert len(asked) == more

@@ -16,6 +16,8 @@ _CODES = (
     "unit",
 )
 
+_WHOSE = ["observation_id", "patient_id", "device_id", "type"]
+
 
 class ValueRow(NamedTuple):
     """One row of the observation table: a value or component of an Observation."""
@@ -82,13 +84,12 @@ def to_columns(
         columns: the other columns; times are microseconds since 1970, int64.
     """
     count = len(at)
-    common = readings.select(["observation_id", "patient_id", "device_id", "type"])
-    taken = common.take(pa.array(at))
+    taken = readings.select(_WHOSE).take(pa.array(at))
     of_type = pa.array(code_of_row)
     for name, values in zip(_CODES, zip(*codes, strict=True), strict=True):
         columns[name] = pa.array(values, pa.string()).take(of_type)
-    for name in taken.column_names:
-        columns[name] = taken[name].combine_chunks()
+    for name in _WHOSE:
+        columns[name] = taken[name]
     columns["encounter_id"] = pa.nulls(count, pa.string())
     columns["mapping_version"] = pa.repeat(mapping_version, count)
     return _table(columns)
@@ -100,32 +101,35 @@ def _table(columns: dict[str, Any]) -> pa.Table:
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
-    if isinstance(values, pa.Array):
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return values
     if pa.types.is_timestamp(kind):  # Arrow takes integers faster than datetimes
         return pa.array(values, pa.int64()).cast(kind)
     return pa.array(values, kind)
 
 
-def in_order(parts: Sequence[Part], count: int) -> tuple[list[bytes | None], pa.Table]:
+def in_order(parts: Sequence[Part]) -> tuple[list[int], list[bytes], pa.Table]:
     """Observations of several parts in the order of their groups.
 
     Args:
         parts: no group has an Observation in two of them.
-        count: number of groups.
 
     Returns:
-        The resource of each group, None where there is none; and all rows.
+        The numbers of the groups, the resource of each, and all rows.
     """
-    resources: list[bytes | None] = [None] * count
-    for part in parts:
-        for number, resource in zip(part.groups.tolist(), part.resources, strict=True):
-            resources[number] = resource
-    filled = [part for part in parts if part.rows.num_rows]
+    filled = [part for part in parts if part.resources]
     if not filled:
-        return resources, schema.OBSERVATION.empty_table()
+        return [], [], schema.OBSERVATION.empty_table()
     if len(filled) == 1:
-        return resources, filled[0].rows
+        ((groups, resources, rows, _),) = filled
+        return groups.tolist(), resources, rows
+    groups = np.concatenate([part.groups for part in filled])
+    resources = [resource for part in filled for resource in part.resources]
+    order = np.argsort(groups)
     rows = pa.concat_tables([part.rows for part in filled]).combine_chunks()
     group_of_row = np.concatenate([part.group_of_row for part in filled])
-    return resources, rows.take(pa.array(np.argsort(group_of_row, kind="stable")))
+    return (
+        groups[order].tolist(),
+        [resources[index] for index in order.tolist()],
+        rows.take(pa.array(np.argsort(group_of_row, kind="stable"))),
+    )

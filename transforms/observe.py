@@ -15,7 +15,6 @@ session turns out to begin earlier. Then the Observation is made, and the letter
 
 import dataclasses
 from collections.abc import Iterator
-from itertools import compress
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -42,12 +41,17 @@ from transforms.observation import FINAL, Mould
 from transforms.observation_rows import Part, ValueRow, in_order, to_table
 from transforms.observation_value import Reading
 from transforms.plain_observations import plain_observations
+from transforms.reading_columns import runs_of
 from transforms.reading_group import readings_of
 from transforms.sessions import by_first_date, later_dates
 from transforms.shells import shells_of
 from transforms.withdrawal import single_values, withdrawal_letters
 
 STAGE = "Observe"
+
+FEW = 48
+"""Readings of a batch that are sooner filled one by one than asked column by column, as
+a stream brings them."""
 
 
 class Observed(NamedTuple):
@@ -118,32 +122,28 @@ class Observer:
         self, groups: GroupBatch, date: int | None
     ) -> tuple[ObservationBatch, list[DeadLetter]]:
         count = len(groups.starts)
-        # Sessions are few, and no two of them alike.
-        is_slot = count > 0 and groups.slot != CORRELATED
-        plain = (
-            plain_observations(groups, self._mould, self._version) if is_slot else None
-        )
-        parts = [] if plain is None else [plain]
+        runs = runs_of(groups.readings)
+        all_ids = groups.readings["observation_id"]
+        ids = all_ids.take(pa.array(groups.starts, pa.int64())).to_pylist()
+        parts: list[Part] = []
         is_left = np.ones(count, bool)
-        for part in parts:
-            is_left[part.groups] = False
+        if groups.slot != CORRELATED and groups.readings.num_rows > FEW:
+            parts = plain_observations(groups, runs, ids, self._mould, self._version)
+            for part in parts:
+                is_left[part.groups] = False
         withdrawn: list[tuple[str, str]] = []
         letters: list[DeadLetter] = []
         if is_left.any():
             left = np.flatnonzero(is_left)
             parts.append(self._fill(groups, left, withdrawn, letters))
-        resources, rows = in_order(parts, count)
-        ids = groups.readings["observation_id"].take(
-            pa.array(groups.starts, pa.int64())
-        )
-        made = [resource is not None for resource in resources]
+        made, resources, rows = in_order(parts)
         batch = ObservationBatch(
             groups.slot,
             groups.shard,
-            list(compress(ids.to_pylist(), made)),
-            [resource for resource in resources if resource is not None],
+            [ids[number] for number in made] if withdrawn else ids,
+            resources,
             rows,
-            self._shells(groups),
+            self._shells(runs.heads),
             tuple(resource_id for resource_id, _identifier in withdrawn),
             date,
             tuple(withdrawn),
@@ -191,13 +191,13 @@ class Observer:
             np.array(group_of_row, np.int64),
         )
 
-    def _shells(self, groups: GroupBatch) -> dict[tuple[str, str], bytes]:
+    def _shells(self, heads: pa.Table) -> dict[tuple[str, str], bytes]:
         """Whom Observations refer to; the withdrawn ones too, to whom they did."""
         shells = self._identification.shells
         if shells == "none":
             return {}
         return shells_of(
-            groups.readings,
+            heads,
             self._device_system,
             linked=shells == "linked",
             ours_only=self._identification.by_server,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,25 +24,53 @@ def column(table: pa.Table, name: str) -> pa.Array:
     return chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
 
 
-def run_starts(table: pa.Table, names: tuple[str, ...]) -> Indices:
-    """Where rows differ from the row before them in some columns.
+class Runs(NamedTuple):
+    """Consecutive readings of one type, device and patient, of any number of groups.
 
-    Rows that are null in one of them may count as different.
+    Readings are sorted by patient and type: what is said of a run is said once for
+    many of them.
     """
-    starts = np.zeros(table.num_rows, bool)
-    starts[:1] = True
-    for name in names:
-        values = column(table, name)
+
+    starts: Indices
+    """First row of each."""
+    heads: pa.Table
+    """Those rows, as far as they are the same for all of a run."""
+
+
+_SHARED = (
+    "patient_id",
+    "patient_identifier",
+    "device_id",
+    "device_identifier",
+    "type",
+)
+
+
+def runs_of(readings: pa.Table) -> Runs:
+    """The runs of readings; of two that touch the same may be true.
+
+    Args:
+        readings: columns of `schema.MEASUREMENT`.
+    """
+    differs = np.zeros(readings.num_rows, bool)
+    differs[:1] = True
+    for name in _SHARED:
+        values = column(readings, name)
         if values.null_count < len(values):
-            differs = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
-            if differs.null_count:
-                differs = differs.fill_null(True)
-            starts[1:] |= _to_mask(differs)
-    return np.flatnonzero(starts)
+            unequal = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
+            if unequal.null_count:
+                unequal = unequal.fill_null(True)
+            differs[1:] |= _to_mask(unequal)
+    starts = np.flatnonzero(differs)
+    return Runs(starts, readings.select(list(_SHARED)).take(pa.array(starts)))
 
 
 def _to_mask(values: pa.Array) -> Mask:
     return values.to_numpy(zero_copy_only=False)
+
+
+def _filled(values: pa.Array, stand_in: int) -> np.ndarray:
+    return (values.fill_null(stand_in) if values.null_count else values).to_numpy()
 
 
 class ReadingColumns:
@@ -49,35 +78,42 @@ class ReadingColumns:
 
     Args:
         groups: at least one.
+        runs: of their readings.
         shape: what plain Observations of a type look like, by its name.
     """
 
     def __init__(
-        self, groups: GroupBatch, shape: Callable[[str], Shape | None]
+        self, groups: GroupBatch, runs: Runs, shape: Callable[[str], Shape | None]
     ) -> None:
         self.table = groups.readings
         self.starts = np.asarray(groups.starts, np.int64)
         self.counts = np.diff(self.starts, append=self.table.num_rows)
         self.group_of_row = np.repeat(np.arange(len(self.starts)), self.counts)
+        self.run_of_group = np.searchsorted(runs.starts, self.starts, "right") - 1
         occurred_at = self["occurred_at"].cast(pa.int64())
         ingested_at = self["ingested_at"].cast(pa.int64())
         self.occurred_at: np.ndarray = occurred_at.to_numpy()
         self.issued: np.ndarray = pc.coalesce(ingested_at, occurred_at).to_numpy()
         self.value: np.ndarray = self["value"].to_numpy(zero_copy_only=False)
+        self.offsets = _filled(self["utc_offset_minutes"], 0)
         self.tick: np.ndarray = self["occurred_tick"].to_numpy()
-        self._read_types(shape)
+        numbers: dict[str, int] = {}
+        type_of_run = [
+            numbers.setdefault(name, len(numbers))
+            for name in runs.heads["type"].to_pylist()
+        ]
+        self.types = list(numbers)
+        self.shapes = [shape(name) for name in self.types]
+        """At the same index as `types`."""
+        self.type_of_group = np.array(type_of_run)[self.run_of_group]
+        self.place = self._places()
+        """Index of each row's value in the shape of its group's type, or -1."""
 
     def __getitem__(self, name: str) -> pa.Array:
         return column(self.table, name)
 
-    def _read_types(self, shape: Callable[[str], Shape | None]) -> None:
-        types = self["type"].dictionary_encode()
+    def _places(self) -> np.ndarray:
         names = self["value_name"].dictionary_encode()
-        self.types: list[str] = types.dictionary.to_pylist()
-        self.shapes = [shape(name) for name in self.types]
-        """At the same index as `types`."""
-        type_of_row = types.indices.to_numpy()
-        self.type_of_group: np.ndarray = type_of_row[self.starts]
         known = names.dictionary.to_pylist()
         # The last column stands for readings without a name.
         places = np.full((len(self.types), len(known) + 1), -1)
@@ -85,11 +121,8 @@ class ReadingColumns:
             if found is not None:
                 for name in set(found.names).intersection(known):
                     places[index, known.index(name)] = found.names.index(name)
-        name_of_row = names.indices.fill_null(len(known)).to_numpy()
-        self.place: np.ndarray = places[
-            self.type_of_group[self.group_of_row], name_of_row
-        ]
-        """Index of each row's value in the shape of its group's type, or -1."""
+        name_of_row = _filled(names.indices, len(known))
+        return places[self.type_of_group[self.group_of_row], name_of_row]
 
     def _is_null(self, name: str) -> Mask | bool:
         values = self[name]
@@ -117,8 +150,7 @@ class ReadingColumns:
             & (self.tick == 0)
         )
         if len(self.starts) < len(row_is_plain):
-            offsets = self["utc_offset_minutes"].fill_null(0).to_numpy()
-            for values in (self.occurred_at, self.issued, offsets):
+            for values in (self.occurred_at, self.issued, self.offsets):
                 row_is_plain &= values == np.repeat(values[self.starts], self.counts)
         return (self.counts == size) & self._is_complete(row_is_plain)
 

@@ -7,7 +7,6 @@ import orjson
 import pyarrow as pa
 
 from transforms.identity import resource_id
-from transforms.reading_columns import run_starts
 
 _WHO = ("patient_id", "patient_identifier", "device_id", "device_identifier")
 
@@ -22,7 +21,8 @@ def shells_of(
     """The Patients and Devices that readings refer to.
 
     Args:
-        readings: columns of `schema.MEASUREMENT`.
+        readings: columns of `schema.MEASUREMENT`; of several that refer to the same,
+            one will do.
         device_system: system of device identifiers; empty for none.
         linked: whether Devices say whose they are.
         ours_only: leave out those whose id is not ours: they have been found on a
@@ -32,12 +32,12 @@ def shells_of(
         FHIR resources as JSON, by resource type and id.
     """
     found: dict[tuple[str, str], bytes] = {}
-    # Readings are sorted by patient: a run of them is of one device.
-    at = pa.array(run_starts(readings, _WHO))
-    columns = [readings[name].take(at).to_pylist() for name in _WHO]
+    columns = [readings[name].to_pylist() for name in _WHO]
     for who in dict.fromkeys(zip(*columns, strict=True)):
         for key, content in _shells(*who, device_system, linked, ours_only):
-            found[key] = merge_shells(found.get(key), content)
+            known = found.setdefault(key, content)
+            if known is not content:
+                found[key] = merge_shells(known, content)
     return found
 
 
