@@ -53,10 +53,11 @@ _PORTION = 16 << 20
 _AT_ONCE = 256 << 20
 """Bytes of all that are worked on at a time: many cores share one memory."""
 
-_ROUNDS_EACH = 3
-"""How many slices a worker has at least, so that all end at about the same time."""
+_SHARES = 2
+"""Parts that a worker would still have if all were as large as the next one: they
+become smaller, so that all workers end at about the same time."""
 
-_LEAST = 4 << 20
+_LEAST = 8 << 20
 """Bytes of a slice below which a run's own cost shows."""
 
 
@@ -121,7 +122,7 @@ def run_local(
     size = sum(sizes.values())
     plan = plan_for(size, slice_bytes, workers)
     run = _Run(job, plan, beam_flags)
-    run.over(_rounds(sizes, plan.slice_bytes), size)
+    run.over(_rounds(sizes, plan), size)
     return run.total
 
 
@@ -129,8 +130,15 @@ class Plan(NamedTuple):
     """How a run is cut."""
 
     slice_bytes: int
-    """Of input, or of readings put aside, per run of half the chain."""
+    """Of input, or of readings put aside, at most, per run of half the chain."""
     workers: int
+
+    def part(self, left: int) -> int:
+        """Bytes of the next part, when so many are left."""
+        if self.workers == 1:
+            return self.slice_bytes
+        share = left // (self.workers * _SHARES)
+        return min(max(share, _LEAST), self.slice_bytes)
 
 
 def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
@@ -145,8 +153,6 @@ def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
         workers = min(usable_cores(), size // WORTH_A_WORKER) or 1
     if slice_bytes is None:
         slice_bytes = max(min(_USUAL, _AT_ONCE // workers), _LEAST)
-    if workers > 1:  # all have something to do, until nearly the end
-        slice_bytes = min(slice_bytes, max(size // (workers * _ROUNDS_EACH), _LEAST))
     return Plan(slice_bytes, workers)
 
 
@@ -198,14 +204,17 @@ class _Run:
             yield settlements
 
     def _settlements(self, folder: Path) -> list[Settlement]:
+        portions = portions_in(folder, _PORTION)
         settlements: list[Settlement] = []
-        size = 0
-        for portion in portions_in(folder, _PORTION):
-            if not settlements or size + portion.size > self._plan.slice_bytes:
+        left = sum(portion.size for portion in portions)
+        size = most = 0
+        for portion in portions:
+            if size + portion.size > most or not settlements:
                 settlements.append([])
-                size = 0
+                size, most = 0, self._plan.part(left)
             settlements[-1].append(portion)
             size += portion.size
+            left -= portion.size
         return settlements
 
     def _note(self, part: Round | Settlement, counts: Counts) -> None:
@@ -261,19 +270,33 @@ def _until_failure(
         failures.append(error)
 
 
-def _rounds(sizes: Mapping[str, int], slice_bytes: int) -> Iterator[Round]:
+def _rounds(sizes: Mapping[str, int], plan: Plan) -> Iterator[Round]:
+    """Cuts files into rounds."""
+    cut = plan.slice_bytes if plan.workers == 1 else min(plan.slice_bytes, _LEAST)
+    left = sum(sizes.values())
     slices: list[Slice] = []
     size = done = 0
+    most = plan.part(left)
     for path, stored_size in sizes.items():
-        for part, stored in _with_share(path, stored_size, slice_bytes):
-            slices.append(part)
+        for part, stored in _with_share(path, stored_size, cut):
+            _append(slices, part)
             size += part.end - part.start
             done += stored
-            if size >= slice_bytes:
+            if size >= most:
                 yield Round(slices, done)
+                left -= done
                 slices, size, done = [], 0, 0
+                most = plan.part(left)
     if slices:
         yield Round(slices, done)
+
+
+def _append(slices: list[Slice], part: Slice) -> None:
+    """Adds a slice, to the one that it follows in a file if there is one."""
+    if slices and (last := slices[-1]).path == part.path and last.end == part.start:
+        slices[-1] = last._replace(end=part.end)
+    else:
+        slices.append(part)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from runs import (
 )
 
 from benchmarks.fleet import generate
-from pipeline.local_run import _rounds
+from pipeline.local_run import Plan, _rounds
 
 MESSAGES = [line.rstrip(b"\n") for line in generate(3_000, seed=11)]
 
@@ -112,11 +112,26 @@ def test_many_small_files_run_together(whole, tmp_path):
         part = MESSAGES[number : number + 100]
         write_lines(tmp_path / f"{number:05}.ndjson", part)
     sizes = {str(p): p.stat().st_size for p in sorted(tmp_path.glob("*.ndjson"))}
-    rounds = list(_rounds(sizes, 100_000_000))
+    rounds = list(_rounds(sizes, Plan(100_000_000, 1)))
     assert [len(slices) for slices, _ in rounds] == [30]
     assert rounds[0][1] == sum(len(line) + 1 for line in MESSAGES)
     run(tmp_path / "*.ndjson", tmp_path / "out", mapping=FLEET)
     assert_same_stores(tmp_path / "out", whole)
+
+
+def test_rounds_cover_a_file_once_in_stretches(tmp_path):
+    messages = write_lines(tmp_path / "m.ndjson", MESSAGES * 40)
+    size = messages.stat().st_size
+    rounds = list(_rounds({str(messages): size}, Plan(64 << 20, 2)))
+    assert len(rounds) > 2
+    assert sum(stored for _, stored in rounds) == size
+    stretches = [part for slices, _ in rounds for part in slices]
+    assert len(stretches) == len(rounds)
+    ends = [0, *(part.end for part in stretches)]
+    assert [part.start for part in stretches] == ends[:-1]
+    assert ends[-1] == size
+    before = messages.read_bytes()[: stretches[1].start].count(b"\n")
+    assert stretches[1].first == before + 1
 
 
 def test_a_runner_that_takes_all_input_at_once_leaves_the_same_stores(whole, tmp_path):

@@ -10,7 +10,7 @@ from runs import FLEET, ROOT, files, run, write_lines
 from benchmarks.fleet import generate
 from pipeline import local_run
 from pipeline.__main__ import entry
-from pipeline.local_run import WORTH_A_WORKER, plan_for
+from pipeline.local_run import WORTH_A_WORKER, Plan, plan_for
 from pipeline.options import UsageError
 from pipeline.workers import WorkerFailedError, run_all, usable_cores
 
@@ -168,8 +168,7 @@ def test_workers_are_as_many_as_the_input_is_worth(size, cores, expected, monkey
         (10_000, None, 1, 64),
         (10_000, None, 4, 64),
         (10_000, None, 16, 16),  # many share one memory
-        (10_000, None, 100, 4),
-        (120, None, 2, 20),  # each has something to do, until nearly the end
+        (10_000, None, 100, 8),
         (120, 8, 2, 8),
         (120, 100, 1, 100),
     ],
@@ -178,6 +177,22 @@ def test_slices_suit_the_input_and_the_workers(size_mb, slice_mb, workers, expec
     wanted = None if slice_mb is None else slice_mb << 20
     plan = plan_for(size_mb << 20, wanted, workers)
     assert plan == (expected_mb << 20, workers)
+
+
+@pytest.mark.parametrize(
+    ("workers", "left_mb", "expected_mb"),
+    [
+        (1, 1_000, 64),
+        (1, 1, 64),
+        (2, 1_000, 64),
+        (2, 120, 30),
+        (2, 20, 8),
+        (2, 1, 8),
+        (4, 120, 15),
+    ],
+)
+def test_parts_become_smaller_towards_the_end(workers, left_mb, expected_mb):
+    assert Plan(64 << 20, workers).part(left_mb << 20) == expected_mb << 20
 
 
 def test_cores_are_those_that_may_be_used():
