@@ -37,6 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     if min(options.messages, options.obvious_messages) <= contenders.TINY:
         parser.error(f"--messages, --obvious_messages: more than {contenders.TINY}")
     console = Console(stderr=options.json)
+    if not console.is_terminal:  # a file is as wide as a table
+        console = Console(stderr=options.json, width=160)
     with tempfile.TemporaryDirectory(prefix="vitalbeam-benchmark-") as temporary:
         sheets, results = _measure(options, parts, Path(temporary), console)
     facts = {"date": report.today(), "commit": report.commit(), **machine.facts()}
