@@ -26,7 +26,7 @@ from transforms.group import Limits
 from transforms.intake import Intake
 
 LOCAL = (None, "DirectRunner", LOCAL_RUNNER)
-"""Runs slice by slice; Beam's DirectRunner would look for another runner first."""
+"""Runs here, part by part; Beam's DirectRunner would look for another runner first."""
 
 _CLUSTER_SLICE = 256 << 20
 """Bytes of input that one worker of a cluster reads in one go."""
