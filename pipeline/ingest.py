@@ -29,7 +29,7 @@ from transforms.identity import (
     MessageIdentities,
 )
 from transforms.intake import Intake
-from transforms.lanes import WHOLE, Direct, Lanes, Live, SlotKey, Whole
+from transforms.lanes import WHOLE, Direct, Lanes, Live, SlotKey, Travel, Whole
 from transforms.model import GroupBatch, LetterBatch, SlotReadings
 from transforms.normalize import Normalize
 from transforms.observe import Observe
@@ -115,13 +115,11 @@ def build_settling(root: beam.Pipeline, job: Ingest, read: beam.PTransform) -> N
         job: what to do.
         read: gives the readings, by slot and shard.
     """
-    store = Store(job.parquet / "measurement", job.periods, _firing_rule(job.lanes))
-    readings = root | "ReadReadings" >> read
-    _write_letters(_write(readings | store, job), job)
+    _settle(root | "ReadReadings" >> read, job, _firing_rule(job.lanes))
 
 
 def _grouped(
-    root: beam.Pipeline, job: Ingest, read: beam.PTransform, lanes: Lanes | Spill
+    root: beam.Pipeline, job: Ingest, read: beam.PTransform, lanes: Travel
 ) -> tuple[Grouped, Letters]:
     version = job.intake.mapping_version
     device_mapping, fhir_mapping = job.device_mapping, job.fhir_mapping
@@ -149,8 +147,16 @@ def build_closing(root: beam.Pipeline, job: Ingest, keys: Sequence[SlotKey]) -> 
     ended = root | "EndedSlots" >> beam.Create(
         [(key, nothing) for key in keys], reshuffle=False
     ).with_output_types(tuple[SlotKey, Iterable[SlotReadings]])
-    store = Store(job.parquet / "measurement", job.periods, Always(Firing.LATE))
-    _write_letters(_write(ended | store, job), job)
+    _settle(ended, job, Always(Firing.LATE))
+
+
+def _settle(
+    readings: PCollection[tuple[SlotKey, Iterable[SlotReadings]]],
+    job: Ingest,
+    rule: FiringRule,
+) -> None:
+    store = Store(job.parquet / "measurement", job.periods, rule)
+    _write_letters(_write(readings | store, job), job)
 
 
 def _write(groups: PCollection[GroupBatch], job: Ingest) -> Letters:

@@ -163,7 +163,7 @@ class _Run:
         self._job = job
         self._plan = plan
         self._beam_flags = beam_flags
-        self._progress = Progress(0)
+        self._progress: Progress
         self.total: Counts = collections.Counter()
 
     def over(self, rounds: Iterator[Round], size: int) -> None:
