@@ -4,6 +4,7 @@ Minutes repeat from reading to reading, and so does what follows the minute: few
 know more than the millisecond. Both are remembered.
 """
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -42,15 +43,8 @@ def iso_instants(instants: np.ndarray) -> list[str]:
     Args:
         instants: microseconds since 1970-01-01T00:00:00 UTC, int64.
     """
-    minutes, rests = np.divmod(instants, MINUTE)
-    return [
-        f"{minute}{second}Z"
-        for minute, second in zip(
-            map(_iso_minute, minutes.tolist()),
-            map(_iso_second, rests.tolist()),
-            strict=True,
-        )
-    ]
+    parts = _parts(instants, _iso_minute, _iso_second)
+    return [f"{minute}{second}Z" for minute, second in parts]
 
 
 def iso_instants_at(instants: np.ndarray, offsets: np.ndarray) -> list[str]:
@@ -60,16 +54,13 @@ def iso_instants_at(instants: np.ndarray, offsets: np.ndarray) -> list[str]:
         instants: microseconds since 1970-01-01T00:00:00 UTC, int64.
         offsets: minutes from UTC, at the same index.
     """
-    minutes, rests = np.divmod(instants, MINUTE)
-    minutes += offsets
+    # Offsets are whole minutes: what follows the minute is the same in all zones.
+    wall = instants + offsets.astype(np.int64) * MINUTE
+    parts = _parts(wall, _iso_minute, _iso_second)
+    zones = map(_iso_offset, offsets.tolist())
     return [
-        f"{minute}{second}{offset}"
-        for minute, second, offset in zip(
-            map(_iso_minute, minutes.tolist()),
-            map(_iso_second, rests.tolist()),
-            map(_iso_offset, offsets.tolist()),
-            strict=True,
-        )
+        f"{minute}{second}{zone}"
+        for (minute, second), zone in zip(parts, zones, strict=True)
     ]
 
 
@@ -79,12 +70,15 @@ def id_segments(instants: np.ndarray) -> list[str]:
     Args:
         instants: microseconds since 1970-01-01T00:00:00 UTC, int64.
     """
-    minutes, rests = np.divmod(instants, MINUTE)
     return [
         f"{minute}{second}.{minute}{second}"
-        for minute, second in zip(
-            map(_id_minute, minutes.tolist()),
-            map(_id_second, rests.tolist()),
-            strict=True,
-        )
+        for minute, second in _parts(instants, _id_minute, _id_second)
     ]
+
+
+def _parts(
+    instants: np.ndarray, minute: Callable[[int], str], second: Callable[[int], str]
+) -> Iterator[tuple[str, str]]:
+    """Each instant in two texts: up to its minute, and what follows that."""
+    minutes, rests = np.divmod(instants, MINUTE)
+    return zip(map(minute, minutes.tolist()), map(second, rests.tolist()), strict=True)

@@ -116,10 +116,15 @@ class PlainBatch:
         return self._first_kinds[types] + self.columns.place[rows]
 
     @cached_property
+    def minutes(self) -> np.ndarray:
+        """Length of each group's period; 0 of an instant, or without a shape."""
+        lengths = [shape.minutes if shape else 0 for shape in self.columns.shapes]
+        return np.array(lengths)[self.columns.type_of_group]
+
+    @cached_property
     def periods(self) -> tuple[np.ndarray, np.ndarray]:
         """First instant of each group's period, and first one after it, in µs."""
-        minutes = [shape.minutes if shape else 0 for shape in self.columns.shapes]
-        length = np.array(minutes)[self.columns.type_of_group] * MINUTE
+        length = self.minutes * MINUTE
         instant = self.columns.occurred_at[self.columns.starts]
         start = instant - instant % np.maximum(length, 1)
         return start, start + length

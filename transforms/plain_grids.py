@@ -83,10 +83,9 @@ def _grids_of(batch: PlainBatch, groups: np.ndarray, samples: _Samples) -> Plain
     grids = _texts(bounds, samples.size[begins].tolist(), samples)
     issued = np.maximum.reduceat(columns.issued, columns.starts)
     start, end = batch.periods
-    minutes = [shape.minutes if shape else 0 for shape in columns.shapes]
-    length_of_group = np.array(minutes)[columns.type_of_group[groups]].tolist()
     # All groups of a slot share few periods.
-    keys = list(zip(start[groups].tolist(), length_of_group, strict=True))
+    lengths = batch.minutes[groups].tolist()
+    keys = list(zip(start[groups].tolist(), lengths, strict=True))
     told = {key: _tell(*key) for key in set(keys)}
     times = [told[key] for key in keys]
     resources = batch.write(
