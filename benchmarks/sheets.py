@@ -35,18 +35,22 @@ def show(console: Console, sheet: Sheet) -> None:
 
 def to_markdown(sheet: Sheet) -> str:
     """A sheet as a table of Markdown below its title."""
-    lines = [
-        f"## {sheet.title}",
-        "",
-        _line(sheet.headings),
-        _line(["---", *("---:" for _ in sheet.headings[1:])]),
-        *(_line([written(cell) for cell in row]) for row in sheet.rows),
-    ]
-    return "\n".join(lines) + "\n"
+    rows = [[written(cell) for cell in row] for row in sheet.rows]
+    return f"## {sheet.title}\n\n{markdown(sheet.headings, rows)}\n"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def markdown(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1
+) -> str:
+    """A table of Markdown.
+
+    Args:
+        headings: of the columns.
+        rows: cells.
+        left: how many columns, from the first, are text.
+    """
+    rule = ["---"] * left + ["---:"] * (len(headings) - left)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, rule, *rows))
 
 
 def written(cell: Cell) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from benchmarks.sheets import markdown
 from benchmarks.sizing_answer import Answer
 from benchmarks.sizing_check import compared, fitted
 from benchmarks.sizing_inputs import DAY_S, Costs, Linear, Runner
@@ -23,18 +24,6 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def table(heading: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """A table of Markdown.
-
-    Args:
-        heading: of the columns.
-        rows: cells.
-        left: how many columns, from the first, are text.
-    """
-    rule = ["---"] * left + ["---:"] * (len(heading) - left)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heading, rule, *rows))
-
-
 def _named(name: str, unit: str) -> str:
     return f"{name}, {unit}" if unit and unit != "×" else name
 
@@ -51,7 +40,7 @@ def fleets(answers: Sequence[Answer]) -> str:
         for alike in zip(*columns, strict=True)
     ]
     heading = ("", "formula", *(one.fleet.name for one in answers))
-    return table(heading, rows, left=2)
+    return markdown(heading, rows, left=2)
 
 
 def by_flush(answers: Sequence[Sequence[Answer]]) -> str:
@@ -86,7 +75,7 @@ def by_flush(answers: Sequence[Sequence[Answer]]) -> str:
         "object writes a day, million",
         "state, MB",
     )
-    return table(heading, rows)
+    return markdown(heading, rows)
 
 
 def by_mapping(answers: Sequence[Answer], costs: Costs) -> str:
@@ -114,7 +103,7 @@ def by_mapping(answers: Sequence[Answer], costs: Costs) -> str:
         "JSON a day, GB",
         "cores",
     )
-    return table(heading, rows)
+    return markdown(heading, rows)
 
 
 def money(answers: Sequence[Answer], costs: Costs, prices: Mapping[str, float]) -> str:
@@ -132,7 +121,7 @@ def money(answers: Sequence[Answer], costs: Costs, prices: Mapping[str, float]) 
         ]
         rows.append((f"`{name}`: {PRICES[name]}", alike[0].formula, *cells))
     heading = ("price", "a month", *(one.fleet.name for one in answers))
-    return table(heading, rows, left=2)
+    return markdown(heading, rows, left=2)
 
 
 _FACTS = ("processor", "cores", "memory", "python", "apache-beam", "pyarrow")
@@ -154,7 +143,7 @@ def inputs(date: str, facts: Mapping[str, str], costs: Costs, runner: Runner) ->
             text = number(value)
         rows.append((f"`{name}`", text))
     rows += [(f"`{name}`", number(value)) for name, value in runner._asdict().items()]
-    return table(("measured", "CPU µs, or bytes"), rows, left=2)
+    return markdown(("measured", "CPU µs, or bytes"), rows, left=2)
 
 
 def check(seen: Sequence[Observed], costs: Costs) -> str:
@@ -183,4 +172,4 @@ def check(seen: Sequence[Observed], costs: Costs) -> str:
         rows.append(cells)
     backlogs = [f"– / {one.backlog_s:.1f}" for one in seen]
     rows.append(["not read yet in the end, s", *backlogs])
-    return table(heading, rows)
+    return markdown(heading, rows)
