@@ -9,7 +9,6 @@ so much for being called, for each reading that arrived, and for each row of the
 that is read and written again. Three sizes of files and firings give the three.
 """
 
-import pickle
 import statistics
 import tempfile
 import time
@@ -36,6 +35,7 @@ from pipeline.store import store
 from pipeline.upsert_files import Folder
 from pipeline.write_observations import write_rows
 from transforms import schema
+from transforms.batch_coder import BatchCoder
 from transforms.device_mapping import DeviceMapping
 from transforms.fhir_mapping import FhirMapping
 from transforms.group import SlotCollector
@@ -47,6 +47,7 @@ from transforms.model import (
     MessageBatch,
     ObservationBatch,
     Slot,
+    SlotReadings,
 )
 from transforms.normalize import normalize
 from transforms.observe import Observer
@@ -64,6 +65,9 @@ _SENT = 1_600
 
 _BY_KEY = [(name, "ascending") for name in KEY]
 _BY_START = [(name, "ascending") for name in ("patient_id", "type", "effective_start")]
+
+_CODER = BatchCoder()
+"""As batches lie in the state."""
 
 _SLOT = Slot(0, 60)
 _FILE = "date=1970-01-01/T00-000"
@@ -171,7 +175,7 @@ def _state_bytes(
         collector = SlotCollector(fhir, 1, "")
         collector.add(identify(some, MessageIdentities(), "")[0])
         each = max(collector.drain(), key=lambda batch: batch.readings.num_rows)
-        sizes.append((each.readings.num_rows, len(pickle.dumps(each, -1))))
+        sizes.append((each.readings.num_rows, len(_CODER.encode(each))))
     (few, small), (many, large) = sizes
     per_new = (large - small) / (many - few)
     return Linear(small - few * per_new, per_new, 0.0)
@@ -203,13 +207,16 @@ class _Stages:
         return max(0.0, (many - few) / (_BATCH - 1))
 
     def _batches_us(self, table: pa.Table, size: int, rounds: int) -> float:
-        pickled = [
-            pickle.dumps(each, pickle.HIGHEST_PROTOCOL)
+        encoded = [
+            _CODER.encode(SlotReadings(0, _SLOT, each))
             for start in range(0, table.num_rows, size)
             for each in alone(table.slice(start, size)).to_batches()
         ]
         return statistics.median(
-            _times(lambda: to_table(map(pickle.loads, pickled)), rounds)
+            _times(
+                lambda: to_table(_CODER.decode(each).readings for each in encoded),
+                rounds,
+            )
         )
 
     def observations(self, folder: Path, rows: int, new: int) -> Prepared:
