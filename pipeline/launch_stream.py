@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import logging
 import signal
 import threading
@@ -87,7 +88,8 @@ def launch_stream(
         with _stopping() as stop:
             _LOG.info("following %s; Ctrl-C stops it in good order", messages)
             return LocalStream(job, taps, options, streaming.here, stop.is_set).run()
-    read = _reading(messages, flags, runner)
+    reading = functools.partial(_reading, messages, flags, runner)
+    read = reading()
     if runner in _FLINK:
         # Else checkpoints hold what was about to be handed on, by number of its output.
         options.view_as(FlinkJobOptions).finish_bundle_before_checkpointing = True
@@ -97,7 +99,7 @@ def launch_stream(
         job = dataclasses.replace(job, lanes=Direct())
         with _stopping() as stop:
             _LOG.info("following %s; Ctrl-C stops it", messages)
-            return PrismStream(job, lambda: read, options, stop.is_set).run()
+            return PrismStream(job, reading, options, stop.is_set).run()
     lanes = Live(streaming.cluster, time.time)
     job = dataclasses.replace(job, lanes=lanes)
     result = _handed_in(job, read, options)

@@ -78,12 +78,28 @@ def run_here(wire: Callable[[beam.Pipeline], None], options: PipelineOptions) ->
         wire: builds it.
         options: of the runner.
     """
-    with _collecting_first(), written.allowed():
+    with _collecting_first():
         root = beam.Pipeline(runner=LOCAL_RUNNER, options=options)
         wire(root)
         result = root.run()
         result.wait_until_finish()
         return count_metrics(result)
+
+
+def run_alone(
+    wire: Callable[[beam.Pipeline], None], options: PipelineOptions
+) -> Counts:
+    """Runs a bounded pipeline in a process that writes no files beside it.
+
+    Args:
+        wire: builds it.
+        options: of the runner.
+
+    Returns:
+        Its counts, once the disk has all that it wrote.
+    """
+    with written.allowed():
+        return run_here(wire, options)
 
 
 class Round(NamedTuple):
@@ -233,7 +249,7 @@ def run_part(
     if isinstance(part, Round):
         return run_round(job, beam_flags, folder, part)
     read = ReadSpilled(part)
-    return run_here(
+    return run_alone(
         lambda root: build_settling(root, job, read), beam_options(beam_flags)
     )
 
@@ -257,7 +273,7 @@ def run_round(
         else:
             build_spilling(root, job, read, Spill(folder))
 
-    return run_here(wire, beam_options(beam_flags))
+    return run_alone(wire, beam_options(beam_flags))
 
 
 def _until_failure(

@@ -19,7 +19,7 @@ from apache_beam.pvalue import PCollection
 from pipeline.beam_errors import sentence
 from pipeline.fhir_errors import FhirUnavailableError
 from pipeline.ingest import Ingest, build
-from pipeline.local_run import Counts, run_here
+from pipeline.local_run import Counts, run_alone
 from pipeline.slot_closer import SlotCloser
 from pipeline.summary import dead_letters
 from pipeline.tap import Tap
@@ -112,7 +112,7 @@ class LocalStream:
     def _run(self, piece: Sequence[MessageBatch], watermark: int) -> Counts:
         job = dataclasses.replace(self._job, lanes=Whole(watermark))
         read = ReadBatches(piece)
-        return run_here(lambda root: build(root, job, read), self._options)
+        return run_alone(lambda root: build(root, job, read), self._options)
 
     def _close_slots(self) -> Counts:
         return self._closer.close(self._watermark(), self._options)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import DebugOptions, PipelineOptions
+from apache_beam.runners.portability.job_server import JobServer
+from apache_beam.runners.portability.prism_runner import PrismRunner
 from apache_beam.runners.runner import PipelineResult
 
 from pipeline.beam_errors import sentence
@@ -39,6 +41,23 @@ _LATENESS = 60_000_000
 """Microseconds of the clock that a slot may be behind and still be counted on time."""
 
 
+class _OwnPrism(PrismRunner):
+    """A Prism for one job, which can be stopped with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._servers: list[JobServer] = []
+
+    def default_job_server(self, options: PipelineOptions) -> JobServer:
+        server = super().default_job_server(options)
+        self._servers.append(server)
+        return server
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.stop()
+
+
 class _Waiting:
     """Waits for the end of a job beside the caller."""
 
@@ -53,6 +72,11 @@ class _Waiting:
             self._result.wait_until_finish()
         except (RuntimeError, OSError, grpc.RpcError) as error:
             self.error = error
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it was the job that ended, and Beam has said of what."""
+        return isinstance(self.error, RuntimeError)
 
     @property
     def is_over(self) -> bool:
@@ -107,20 +131,23 @@ class PrismStream:
         pause = 1.0
         while True:
             began = time.monotonic()
-            root = beam.Pipeline(options=self._options)
+            prism = _OwnPrism()
+            root = beam.Pipeline(runner=prism, options=self._options)
             build(root, self._job, self._read())
             result = root.run()
-            if self._watch(result):
+            waiting = _Waiting(result)
+            if self._watch(waiting):
                 return _ended(result)
             if time.monotonic() - began > _STEADY_S:
                 pause = 1.0
-            _LOG.warning("Prism has died; it is started again in %.0f s", pause)
+            prism.stop()
+            what = "its job has failed" if waiting.has_failed else "Prism has died"
+            _LOG.warning("%s; it is started again in %.0f s", what, pause)
             self._sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
-    def _watch(self, result: PipelineResult) -> bool:
+    def _watch(self, waiting: _Waiting) -> bool:
         """Whether it was we who wanted the job to end."""
-        waiting = _Waiting(result)
         while not waiting.is_over:
             if self._stopped():
                 return True

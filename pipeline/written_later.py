@@ -25,6 +25,9 @@ class WrittenLater:
     def allowed(self) -> Iterator[None]:
         """Within, steps are done later; afterwards all are done.
 
+        Only for a process whose other threads write no files meanwhile: they would take
+        theirs for written.
+
         Raises:
             OSError: one of them failed.
         """

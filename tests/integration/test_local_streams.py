@@ -13,6 +13,7 @@ from runs import FLEET, ROOT, files, letters, resources, run, table, write_lines
 from benchmarks.fleet import generate
 
 MESSAGES = [line.rstrip(b"\n") for line in generate(6_000, seed=21)]
+ALL = len(MESSAGES)
 PARTITIONS = 3
 
 LONGEST = 300
@@ -59,9 +60,12 @@ class Command:
         """Until there are so many files of readings."""
         ends = time.monotonic() + LONGEST
         while sum(1 for _ in (self._out / "measurement").rglob("*.parquet")) < count:
-            assert self.process.poll() is None, self.process.stderr.read()
+            self.check_alive()
             assert time.monotonic() < ends, "nothing more is written"
             time.sleep(0.05)
+
+    def check_alive(self):
+        assert self.process.poll() is None, self.process.stderr.read()
 
     def kill(self):
         self.process.kill()
@@ -74,16 +78,17 @@ class Command:
         return said, errors
 
 
-def wait_until_committed(broker, topic):
+def wait_until_committed(broker, command, topic, expected=ALL):
     ends = time.monotonic() + LONGEST
     count = 0
     while time.monotonic() < ends:
         places = broker.committed(topic, topic, PARTITIONS)
         count = sum(max(place, 0) for place in places)
-        if count == len(MESSAGES):
+        if count == expected:
             return
+        command.check_alive()
         time.sleep(0.2)
-    pytest.fail(f"{count} of {len(MESSAGES)} messages were committed")
+    pytest.fail(f"{count} of {expected} messages were committed")
 
 
 def everything(out):
@@ -132,7 +137,7 @@ def test_a_stream_that_is_killed_leaves_what_a_run_over_files_leaves(
         command.kill()
         command.start()
     feed(broker, topic, MESSAGES[half:])
-    wait_until_committed(broker, topic)
+    wait_until_committed(broker, command, topic)
     command.stop()
     assert everything(out) == everything(whole)
     command.start()
@@ -153,7 +158,7 @@ def test_a_stream_outlives_its_broker(broker, whole, tmp_path):
     time.sleep(3)
     broker.start()
     feed(broker, topic, MESSAGES[half:])
-    wait_until_committed(broker, topic)
+    wait_until_committed(broker, command, topic)
     command.stop()
     assert everything(out) == everything(whole)
 

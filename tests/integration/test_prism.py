@@ -150,14 +150,17 @@ class Command:
     def wait_for(self, count):
         ends = time.monotonic() + LONGEST
         while sum(1 for _ in (self._out / "measurement").rglob("*.parquet")) < count:
-            assert self.process.poll() is None, self.said
+            self.check_alive()
             assert time.monotonic() < ends, "nothing more is written"
             time.sleep(0.02)
+
+    def check_alive(self):
+        assert self.process.poll() is None, self.said
 
     def wait_to_say(self, text):
         ends = time.monotonic() + LONGEST
         while text not in self.said:
-            assert self.process.poll() is None, self.said
+            self.check_alive()
             assert time.monotonic() < ends, self.said
             time.sleep(0.1)
 
@@ -167,10 +170,14 @@ class Command:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             return
+        for pid in self.prisms():
+            os.kill(pid, signal.SIGKILL)
+
+    def prisms(self):
+        """The processes of the runner."""
         listed = ["pgrep", "-P", str(self.process.pid), "-f", "prism"]
         found = subprocess.run(listed, capture_output=True, text=True, check=True)
-        for pid in found.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
+        return [int(pid) for pid in found.stdout.split()]
 
     def stop(self):
         self.process.terminate()
@@ -183,16 +190,36 @@ def test_a_prism_that_dies_is_started_again_and_nothing_is_lost(
 ):
     topic, out = "dies", tmp_path / "out"
     broker.create(topic, PARTITIONS)
-    half = len(MESSAGES) // 2
-    feed(broker, topic, MESSAGES[:half])
+    first, then = len(MESSAGES) // 3, 2 * len(MESSAGES) // 3
+    feed(broker, topic, MESSAGES[:first])
     command = Command(broker, topic, out, program)
     command.wait_for(3)
     command.kill(prism_only=True)
     command.wait_to_say("Prism has died; it is started again in 1 s\n")
-    command.wait_for(40)
+    feed(broker, topic, MESSAGES[first:then])
+    wait_until_committed(broker, command, topic, then)
     command.kill()
     command.start()
-    feed(broker, topic, MESSAGES[half:])
-    wait_until_committed(broker, topic)
+    feed(broker, topic, MESSAGES[then:])
+    wait_until_committed(broker, command, topic)
+    command.stop()
+    assert everything(out) == everything(whole)
+
+
+def test_a_job_that_fails_is_started_again_and_nothing_is_lost(
+    broker, program, whole, tmp_path
+):
+    topic, out = "fails", tmp_path / "out"
+    broker.create(topic, PARTITIONS)
+    command = Command(broker, topic, out, program)
+    command.wait_to_say("following")
+    stray = out / "dead_letters"
+    stray.rmdir()
+    stray.write_text("where a folder should be")
+    feed(broker, topic, MESSAGES)
+    command.wait_to_say("its job has failed; it is started again in 1 s\n")
+    stray.unlink()
+    wait_until_committed(broker, command, topic)
+    assert len(command.prisms()) == 1
     command.stop()
     assert everything(out) == everything(whole)
