@@ -1,7 +1,8 @@
 """From flags to a finished run."""
 
 import argparse
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import (
@@ -14,10 +15,10 @@ from pipeline.fhir_client import check_server
 from pipeline.identity_modes import resolve_identities
 from pipeline.ingest import Ingest, build
 from pipeline.ingest_options import beam_options
-from pipeline.layout import LayoutError, claim
-from pipeline.local_run import LOCAL_RUNNER, count_metrics, run_local
+from pipeline.layout import MOST_SHARDS, LayoutError, claim, is_claimed
+from pipeline.local_run import LARGE, LOCAL_RUNNER, count_metrics, run_local
 from pipeline.mappings import Mappings
-from pipeline.message_files import slices_of
+from pipeline.message_files import file_size, slices_of
 from pipeline.options import Outputs, UsageError
 from pipeline.read_messages import ReadMessages
 from pipeline.stream_options import resolve_limits
@@ -66,10 +67,15 @@ def launch(
         for server in outputs.servers:
             check_server(server)
     limits = Limits(*resolve_limits(flags, is_stream=False))
-    job = job_of(flags, mappings, intake, outputs, limits)
+    job, claiming = _open_job(flags, mappings, intake, outputs, limits)
     if runner in LOCAL:
         slice_bytes = None if slice_mb is None else slice_mb << 20
+        is_open = flags.shards is None and not is_claimed(job.parquet)
+        if is_open and sum(map(file_size, paths)) >= LARGE:
+            return run_local(job, paths, slice_bytes, workers, beam_flags, claiming)
+        job = dataclasses.replace(job, shards=claiming(flags.shards))
         return run_local(job, paths, slice_bytes, workers, beam_flags)
+    job = dataclasses.replace(job, shards=claiming(flags.shards))
     return _run_on_cluster(job, paths, options)
 
 
@@ -97,6 +103,22 @@ def job_of(
     Raises:
         UsageError: an output cannot be written, or was written in another way.
     """
+    job, claiming = _open_job(flags, mappings, intake, outputs, limits)
+    return dataclasses.replace(job, shards=claiming(flags.shards))
+
+
+def _open_job(
+    flags: argparse.Namespace,
+    mappings: Mappings,
+    intake: Intake,
+    outputs: Outputs,
+    limits: Limits,
+) -> tuple[Ingest, Callable[[int | None], int]]:
+    """A job that puts readings aside as any store may want them, and what claims one.
+
+    The latter takes the number of shards, or None for what is recorded or usual, and
+    returns that of the store; it raises `UsageError` if that is of another layout.
+    """
     if mappings.device is None or mappings.fhir is None:
         msg = "run needs both mappings"
         raise UsageError(msg)
@@ -110,30 +132,29 @@ def job_of(
             reason = getattr(error, "strerror", None) or error
             msg = f"cannot write to {folder.uri}: {reason}"
             raise UsageError(msg) from error
-    try:
-        shards = claim(
-            parquet,
-            flags.shards,
-            mappings.fhir.periods,
-            mappings.fhir.rules.store_tag,
-            identifying.tag,
-        )
-    except LayoutError as error:
-        raise UsageError(str(error)) from error
-    return Ingest(
+    layout = (mappings.fhir.periods, mappings.fhir.rules.store_tag, identifying.tag)
+
+    def claiming(shards: int | None) -> int:
+        try:
+            return claim(parquet, shards, *layout)
+        except LayoutError as error:
+            raise UsageError(str(error)) from error
+
+    job = Ingest(
         device_mapping=mappings.device,
         fhir_mapping=mappings.fhir,
         intake=intake,
         device_system=flags.device_identifier_system,
         identities=identifying.identities,
         identification=identifying.identification,
-        shards=shards,
+        shards=MOST_SHARDS,
         parquet=parquet,
         fhir=fhir,
         servers=outputs.servers,
         dead_letters=dead_letters,
         limits=limits,
     )
+    return job, claiming
 
 
 def _run_on_cluster(

@@ -5,18 +5,28 @@ decide times, and they and the way of identifying decide ids: a run that assumed
 would leave two versions of one reading. Such a run is refused.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from pipeline.upsert_files import Folder
+from transforms.model import Slot
 from transforms.schema import SCHEMA_VERSION
 
 NAME = "_layout.json"
 
 DEFAULT_SHARDS = 4
 """Few, because each is a file per hour and table; a cluster wants more."""
+
+
+MOST_SHARDS = 32
+"""Of a store whose number is chosen by what its first run brings. It is a power of two
+times the default: all that may be chosen divide it."""
+
+_FULL = 2_500_000
+"""Bytes of readings, as they are put aside, of an hour and shard: some 7,000."""
 
 
 class LayoutError(ValueError):
@@ -62,6 +72,33 @@ def claim(
 
     folder.update(NAME, change)
     return chosen
+
+
+def is_claimed(folder: Folder) -> bool:
+    """Whether a store has a layout."""
+    return folder.read(NAME) is not None
+
+
+def suitable_shards(sizes: Mapping[tuple[int, Slot], int]) -> int:
+    """How many shards keep the files of a new store at a size that suits memory.
+
+    Args:
+        sizes: bytes of readings by shard, of `MOST_SHARDS`, and slot.
+
+    Returns:
+        The fewest of which at least half of the readings lie in files that are not
+        full: one busy hour does not make a year's files small.
+    """
+    whole = sum(sizes.values())
+    shards = DEFAULT_SHARDS
+    while shards < MOST_SHARDS:
+        by_file: Counter[tuple[int, Slot]] = Counter()
+        for (shard, slot), size in sizes.items():
+            by_file[shard % shards, slot] += size
+        if 2 * sum(size for size in by_file.values() if size <= _FULL) >= whole:
+            break
+        shards *= 2
+    return shards
 
 
 def _read(folder: Folder, content: bytes) -> dict[str, Any]:

@@ -9,6 +9,7 @@ work at once. The stores are those that one run of the whole chain leaves.
 
 import collections
 import contextlib
+import dataclasses
 import functools
 import gc
 import itertools
@@ -24,13 +25,24 @@ from apache_beam.runners.runner import PipelineResult
 
 from pipeline.ingest import Ingest, build, build_settling, build_spilling
 from pipeline.ingest_options import beam_options
+from pipeline.layout import MOST_SHARDS, is_claimed, suitable_shards
 from pipeline.message_files import Slice, file_size, slices_of
 from pipeline.options import UsageError
 from pipeline.progress import Progress
 from pipeline.read_messages import ReadMessages
-from pipeline.spill import Portion, ReadSpilled, Spill, portions_in, spill_folder
+from pipeline.spill import (
+    Piece,
+    Portion,
+    ReadSpilled,
+    Spill,
+    pieces_in,
+    portions_of,
+    spill_folder,
+)
 from pipeline.workers import run_all, usable_cores
 from pipeline.written_later import written
+from transforms.lanes import SlotKey
+from transforms.model import CORRELATED, Slot
 
 Counts = collections.Counter[str]
 """Metric names, dead letters as `DeadLetter/<error>`, to counts."""
@@ -43,6 +55,9 @@ WORTH_A_WORKER = 16 << 20
 
 _USUAL = 64 << 20
 """Bytes of messages that are taken in, or of readings that are stored, in one run."""
+
+LARGE = 128 << 20
+"""Bytes of input from which on the shards of a new store follow from what they hold."""
 
 _FEW = 16 << 20
 """Bytes of messages that memory holds in all stages at once."""
@@ -110,8 +125,12 @@ class Round(NamedTuple):
     """Bytes of the files that they stand for."""
 
 
-Settlement = list[Portion]
-"""Readings that were put aside, to be stored together."""
+class Settlement(NamedTuple):
+    """Readings that were put aside, to be stored together."""
+
+    portions: list[Portion]
+    shards: int
+    """Of the store."""
 
 
 def run_local(
@@ -120,6 +139,7 @@ def run_local(
     slice_bytes: int | None,
     workers: int | None,
     beam_flags: Sequence[str],
+    claiming: Callable[[int | None], int] | None = None,
 ) -> Counts:
     """Runs the chain over files.
 
@@ -130,14 +150,19 @@ def run_local(
             files; None for what suits the number of workers.
         workers: processes that do so at once; None for what suits the input.
         beam_flags: options of the runner.
+        claiming: claims the store with a number of shards that suits what the files
+            bring, and says how many it has; None: the store has those of the job.
 
     Returns:
         The counts of all runs.
+
+    Raises:
+        UsageError: the store cannot be claimed.
     """
     sizes = {path: file_size(path) for path in paths}
     size = sum(sizes.values())
     plan = plan_for(size, slice_bytes, workers)
-    run = _Run(job, plan, beam_flags)
+    run = _Run(job, plan, beam_flags, claiming)
     run.over(_rounds(sizes, plan), size)
     return run.total
 
@@ -175,10 +200,17 @@ def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
 class _Run:
     """One run: what it takes, and what it has counted so far."""
 
-    def __init__(self, job: Ingest, plan: Plan, beam_flags: Sequence[str]) -> None:
+    def __init__(
+        self,
+        job: Ingest,
+        plan: Plan,
+        beam_flags: Sequence[str],
+        claiming: Callable[[int | None], int] | None,
+    ) -> None:
         self._job = job
         self._plan = plan
         self._beam_flags = beam_flags
+        self._claiming = claiming
         self._progress: Progress
         self.total: Counts = collections.Counter()
 
@@ -191,7 +223,7 @@ class _Run:
         """
         first = list(itertools.islice(rounds, 2))
         few = sum(part.end - part.start for each in first for part in each.slices)
-        if len(first) == 2 or few > _FEW:
+        if len(first) == 2 or few > _FEW or self._claiming is not None:
             self._in_halves(itertools.chain(first, rounds), size)
             return
         with Progress(size) as self._progress:
@@ -215,31 +247,54 @@ class _Run:
         with Progress(size) as self._progress:
             yield rounds
         settlements = self._settlements(folder)
-        stored = sum(portion.size for part in settlements for portion in part)
+        stored = sum(portion.size for part in settlements for portion in part.portions)
         with Progress(stored, noun="readings") as self._progress:
             yield settlements
 
     def _settlements(self, folder: Path) -> list[Settlement]:
-        portions = portions_in(folder, _PORTION)
+        pieces = pieces_in(folder)
+        shards = self._shards(pieces)
+        portions = portions_of(pieces, shards, _PORTION)
         settlements: list[Settlement] = []
         left = sum(portion.size for portion in portions)
         size = most = 0
         for portion in portions:
             if size + portion.size > most or not settlements:
-                settlements.append([])
+                settlements.append(Settlement([], shards))
                 size, most = 0, self._plan.part(left)
-            settlements[-1].append(portion)
+            settlements[-1].portions.append(portion)
             size += portion.size
             left -= portion.size
         return settlements
+
+    def _shards(self, pieces: Mapping[SlotKey, Sequence[Piece]]) -> int:
+        """The number of shards of the store, which is claimed now if it was not."""
+        if self._claiming is None:
+            return self._job.shards
+        sizes = {
+            (shard, Slot(start, minutes)): sum(piece.length for piece in some)
+            for (shard, start, minutes), some in pieces.items()
+            if (start, minutes) != CORRELATED  # its files are by date
+        }
+        is_taken = is_claimed(self._job.parquet)  # by another run
+        shards = self._claiming(None if is_taken else suitable_shards(sizes))
+        if MOST_SHARDS % shards:
+            msg = (
+                f"{self._job.parquet.uri} was made by another run meanwhile, with"
+                f" {shards} shards: run this again"
+            )
+            raise UsageError(msg)
+        return shards
 
     def _note(self, part: Round | Settlement, counts: Counts) -> None:
         self.total.update(counts)
         if isinstance(part, Round):
             self._progress.advance(counts["DeviceEvent"], part.stored)
         else:
-            rows = sum(piece.rows for portion in part for piece in portion.pieces)
-            self._progress.advance(rows, sum(portion.size for portion in part))
+            rows = sum(
+                piece.rows for portion in part.portions for piece in portion.pieces
+            )
+            self._progress.advance(rows, sum(each.size for each in part.portions))
 
 
 def run_part(
@@ -248,7 +303,8 @@ def run_part(
     """Does a part of a run in halves."""
     if isinstance(part, Round):
         return run_round(job, beam_flags, folder, part)
-    read = ReadSpilled(part)
+    job = dataclasses.replace(job, shards=part.shards)
+    read = ReadSpilled(part.portions)
     return run_alone(
         lambda root: build_settling(root, job, read), beam_options(beam_flags)
     )

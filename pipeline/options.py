@@ -23,8 +23,9 @@ MESSAGES = (
 )
 
 SHARDS_HELP = (
-    "shards of a new store: more for a cluster, fewer files with fewer (default 4); an"
-    " existing store keeps its own"
+    "shards of a new store: more for a cluster, fewer files with fewer (default 4, or"
+    " up to 32 if a first run of 128 MB or more fills its hours); an existing store"
+    " keeps its own"
 )
 
 

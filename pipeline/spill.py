@@ -18,7 +18,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -136,13 +136,11 @@ class Spill:
         return {}
 
 
-def portions_in(folder: Path, most: int) -> list[Portion]:
+def pieces_in(folder: Path) -> dict[SlotKey, list[Piece]]:
     """What was put aside, by shard and slot.
 
     Args:
         folder: where.
-        most: bytes of a portion, about; a slot that has more is stored bit by bit,
-            so that memory does not grow with the readings of an hour.
     """
     by_key: dict[SlotKey, list[Piece]] = {}
     for path in sorted(folder.glob("*.json")):
@@ -150,10 +148,25 @@ def portions_in(folder: Path, most: int) -> list[Portion]:
         for shard, start, minutes, *place in orjson.loads(path.read_bytes()):
             piece = Piece(content, *place)
             by_key.setdefault((shard, start, minutes), []).append(piece)
+    return by_key
+
+
+def portions_of(
+    pieces: Mapping[SlotKey, Sequence[Piece]], shards: int, most: int
+) -> list[Portion]:
+    """What was put aside, in order of shard and slot.
+
+    Args:
+        pieces: of a number of shards.
+        shards: the number to store them by, which divides the other.
+        most: bytes of a portion, about; a slot that has more is stored bit by bit,
+            so that memory does not grow with the readings of an hour.
+    """
+    by_key: dict[SlotKey, list[Piece]] = {}
+    for (shard, start, minutes), some in pieces.items():
+        by_key.setdefault((shard % shards, start, minutes), []).extend(some)
     return [
-        Portion(key, pieces)
-        for key in sorted(by_key)
-        for pieces in _cut(by_key[key], most)
+        Portion(key, part) for key in sorted(by_key) for part in _cut(by_key[key], most)
     ]
 
 

@@ -6,8 +6,18 @@ import sys
 
 import pytest
 
-from pipeline.layout import DEFAULT_SHARDS, NAME, LayoutError, claim
+from pipeline import layout
+from pipeline.layout import (
+    DEFAULT_SHARDS,
+    MOST_SHARDS,
+    NAME,
+    LayoutError,
+    claim,
+    is_claimed,
+    suitable_shards,
+)
 from pipeline.upsert_files import Folder
+from transforms.model import Slot
 from transforms.schema import SCHEMA_VERSION
 
 
@@ -30,6 +40,40 @@ def test_a_new_store_records_its_layout(store, shards, chosen):
         "periods": periods,
         "rules": "",
     }
+
+
+HOUR, NEXT = Slot(0, 60), Slot(3_600_000_000, 60)
+
+
+def spread(slot, size, shards=MOST_SHARDS):
+    return {(shard, slot): size for shard in range(shards)}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "chosen"),
+    [
+        ({}, 4),
+        (spread(HOUR, 12), 4),  # eight to a file, 96 in each
+        (spread(HOUR, 13), 8),
+        (spread(HOUR, 26), 16),
+        (spread(HOUR, 51), 32),
+        (spread(HOUR, 5_000), 32),  # no more than readings are put aside by
+        ({(0, HOUR): 5_000}, 32),  # one patient: nothing helps
+        # One busy hour among quiet ones, then among others like it.
+        (spread(HOUR, 51) | {(0, Slot(9 * n, 60)): 60 for n in range(1, 30)}, 4),
+        (spread(HOUR, 51) | {(0, Slot(9 * n, 60)): 60 for n in range(1, 20)}, 32),
+        (spread(HOUR, 8) | spread(NEXT, 8), 4),
+    ],
+)
+def test_a_new_store_gets_the_shards_that_its_readings_need(monkeypatch, sizes, chosen):
+    monkeypatch.setattr(layout, "_FULL", 100)
+    assert suitable_shards(sizes) == chosen
+
+
+def test_a_store_is_claimed_once(store):
+    assert not is_claimed(store)
+    claim(store, None, {}, "")
+    assert is_claimed(store)
 
 
 @pytest.mark.parametrize("shards", [None, 3])
