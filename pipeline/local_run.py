@@ -54,7 +54,10 @@ WORTH_A_WORKER = 16 << 20
 """Bytes of input that take longer than a process takes to start."""
 
 _USUAL = 64 << 20
-"""Bytes of messages that are taken in, or of readings that are stored, in one run."""
+"""Bytes of messages that are taken in in one run."""
+
+_SETTLED = 128 << 20
+"""Bytes of readings that are stored in one run: memory holds one portion at a time."""
 
 LARGE = 128 << 20
 """Bytes of input from which on the shards of a new store follow from what they hold."""
@@ -171,15 +174,23 @@ class Plan(NamedTuple):
     """How a run is cut."""
 
     slice_bytes: int
-    """Of input, or of readings put aside, at most, per run of half the chain."""
+    """Of messages, at most, that are taken in in one run of half the chain."""
+    settled_bytes: int
+    """Of readings, at most, that are stored in one run of the other half."""
     workers: int
 
-    def part(self, left: int) -> int:
-        """Bytes of the next part, when so many are left."""
+    def next_slice(self, left: int) -> int:
+        """Bytes of messages to take in next, when so many are left."""
+        return self._part(left, self.slice_bytes)
+
+    def next_settled(self, left: int) -> int:
+        """Bytes of readings to store next, when so many are left."""
+        return self._part(left, self.settled_bytes)
+
+    def _part(self, left: int, most: int) -> int:
         if self.workers == 1:
-            return self.slice_bytes
-        share = left // (self.workers * _SHARES)
-        return min(max(share, _LEAST), self.slice_bytes)
+            return most
+        return min(max(left // (self.workers * _SHARES), _LEAST), most)
 
 
 def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
@@ -192,9 +203,10 @@ def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
     """
     if workers is None:
         workers = min(usable_cores(), size // WORTH_A_WORKER) or 1
-    if slice_bytes is None:
-        slice_bytes = max(min(_USUAL, _AT_ONCE // workers), _LEAST)
-    return Plan(slice_bytes, workers)
+    if slice_bytes is not None:
+        return Plan(slice_bytes, slice_bytes, workers)
+    share = max(_AT_ONCE // workers, _LEAST)
+    return Plan(min(_USUAL, share), min(_SETTLED, share), workers)
 
 
 class _Run:
@@ -261,7 +273,7 @@ class _Run:
         for portion in portions:
             if size + portion.size > most or not settlements:
                 settlements.append(Settlement([], shards))
-                size, most = 0, self._plan.part(left)
+                size, most = 0, self._plan.next_settled(left)
             settlements[-1].portions.append(portion)
             size += portion.size
             left -= portion.size
@@ -348,7 +360,7 @@ def _rounds(sizes: Mapping[str, int], plan: Plan) -> Iterator[Round]:
     left = sum(sizes.values())
     slices: list[Slice] = []
     size = done = 0
-    most = plan.part(left)
+    most = plan.next_slice(left)
     for path, stored_size in sizes.items():
         for part, stored in _with_share(path, stored_size, cut):
             _append(slices, part)
@@ -358,7 +370,7 @@ def _rounds(sizes: Mapping[str, int], plan: Plan) -> Iterator[Round]:
                 yield Round(slices, done)
                 left -= done
                 slices, size, done = [], 0, 0
-                most = plan.part(left)
+                most = plan.next_slice(left)
     if slices:
         yield Round(slices, done)
 
@@ -371,6 +383,11 @@ def _append(slices: list[Slice], part: Slice) -> None:
         slices.append(part)
 
 
+_is_frozen = False
+"""Whether what was imported is out of the collector's way, in this process: to ask
+`gc.get_freeze_count` is to walk it all."""
+
+
 @contextmanager
 def _collecting_first() -> Iterator[None]:
     """Looks for cyclic garbage once, before a run.
@@ -380,11 +397,13 @@ def _collecting_first() -> Iterator[None]:
     goes here; that of the last run goes with the process. What was imported stays, and
     is not walked again.
     """
+    global _is_frozen
     was_enabled = gc.isenabled()
-    if gc.get_freeze_count():
+    if _is_frozen:
         gc.collect()
     else:
         gc.freeze()
+        _is_frozen = True
     gc.disable()
     try:
         yield

@@ -112,7 +112,7 @@ def test_many_small_files_run_together(whole, tmp_path):
         part = MESSAGES[number : number + 100]
         write_lines(tmp_path / f"{number:05}.ndjson", part)
     sizes = {str(p): p.stat().st_size for p in sorted(tmp_path.glob("*.ndjson"))}
-    rounds = list(_rounds(sizes, Plan(100_000_000, 1)))
+    rounds = list(_rounds(sizes, Plan(100_000_000, 0, 1)))
     assert [len(slices) for slices, _ in rounds] == [30]
     assert rounds[0][1] == sum(len(line) + 1 for line in MESSAGES)
     run(tmp_path / "*.ndjson", tmp_path / "out", mapping=FLEET)
@@ -122,7 +122,7 @@ def test_many_small_files_run_together(whole, tmp_path):
 def test_rounds_cover_a_file_once_in_stretches(tmp_path):
     messages = write_lines(tmp_path / "m.ndjson", MESSAGES * 40)
     size = messages.stat().st_size
-    rounds = list(_rounds({str(messages): size}, Plan(64 << 20, 2)))
+    rounds = list(_rounds({str(messages): size}, Plan(64 << 20, 0, 2)))
     assert len(rounds) > 2
     assert sum(stored for _, stored in rounds) == size
     stretches = [part for slices, _ in rounds for part in slices]

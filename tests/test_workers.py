@@ -162,21 +162,23 @@ def test_workers_are_as_many_as_the_input_is_worth(size, cores, expected, monkey
 
 
 @pytest.mark.parametrize(
-    ("size_mb", "slice_mb", "workers", "expected_mb"),
+    ("size_mb", "slice_mb", "workers", "expected_mb", "settled_mb"),
     [
-        (10, None, 1, 64),
-        (10_000, None, 1, 64),
-        (10_000, None, 4, 64),
-        (10_000, None, 16, 16),  # many share one memory
-        (10_000, None, 100, 8),
-        (120, 8, 2, 8),
-        (120, 100, 1, 100),
+        (10, None, 1, 64, 128),
+        (10_000, None, 1, 64, 128),
+        (10_000, None, 4, 64, 64),
+        (10_000, None, 16, 16, 16),  # many share one memory
+        (10_000, None, 100, 8, 8),
+        (120, 8, 2, 8, 8),
+        (120, 100, 1, 100, 100),
     ],
 )
-def test_slices_suit_the_input_and_the_workers(size_mb, slice_mb, workers, expected_mb):
+def test_slices_suit_the_input_and_the_workers(
+    size_mb, slice_mb, workers, expected_mb, settled_mb
+):
     wanted = None if slice_mb is None else slice_mb << 20
     plan = plan_for(size_mb << 20, wanted, workers)
-    assert plan == (expected_mb << 20, workers)
+    assert plan == (expected_mb << 20, settled_mb << 20, workers)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,9 @@ def test_slices_suit_the_input_and_the_workers(size_mb, slice_mb, workers, expec
     ],
 )
 def test_parts_become_smaller_towards_the_end(workers, left_mb, expected_mb):
-    assert Plan(64 << 20, workers).part(left_mb << 20) == expected_mb << 20
+    left, expected = left_mb << 20, expected_mb << 20
+    assert Plan(64 << 20, 0, workers).next_slice(left) == expected
+    assert Plan(0, 64 << 20, workers).next_settled(left) == expected
 
 
 def test_cores_are_those_that_may_be_used():
