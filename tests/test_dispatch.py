@@ -11,6 +11,7 @@ from transforms.dispatch import Dispatch
 from transforms.evaluate import matches
 from transforms.intake import Intake, parse_message
 from transforms.model import Attributes
+from transforms.shapes import is_flat
 
 GATES = [(), ("a",), ("b",), ("a", "b"), ("heart rate", "µ")]
 
@@ -107,7 +108,7 @@ def calculated(*expressions):
 
 ALL = calculated(*MATCHES).templates
 BY_NAMES = tuple(t for t in ALL if "==" not in t.match.text)
-scalars = st.sampled_from([None, 1, 1.5, True, "x", "a", "y"])
+scalars = st.sampled_from([None, 1, 1.5, True, "x", "a", "y", "{", "["])
 flat = st.dictionaries(st.sampled_from("abc"), scalars, max_size=3)
 parts = st.one_of(flat, st.dictionaries(st.sampled_from("ab"), flat | scalars))
 envelopes = st.permutations(["Body", "Properties", "SystemProperties"]).flatmap(
@@ -131,6 +132,34 @@ def all_matches(candidates, message, payload):
             tokens = [envelope if p is None else envelope[p] for p in places]
         found += [(ALL.index(template), id(token)) for token in tokens]
     return found
+
+
+ENVELOPE = b'{"Body": %b, "Properties": %b, "SystemProperties": %b}'
+
+
+@pytest.mark.parametrize(
+    ("payload", "attributes", "expected"),
+    [
+        (ENVELOPE % (b'{"a": 1}', b"{}", b'{"q": 1}'), None, True),
+        (ENVELOPE % (b'{"a": "{["}', b"{}", b'{"q": 1}'), None, True),
+        (ENVELOPE % (b'{"a": [1]}', b"{}", b'{"q": 1}'), None, False),
+        (ENVELOPE % (b'{"a": {}}', b"{}", b'{"q": 1}'), None, False),
+        (ENVELOPE % (b'{"a": 1}', b'{"p": {}}', b'{"q": 1}'), None, False),
+        (ENVELOPE % (b'{"a": 1}', b"{}", b'{"q": {}}'), None, False),
+        # A member that stands there twice: the last one counts.
+        (ENVELOPE % (b'{"a": {}, "a": 1}', b"{}", b'{"q": 1}'), None, True),
+        (ENVELOPE % (b"{}", b"{}", b'{"q": 1}, "Body": {"a": {}}'), None, False),
+        # Without an envelope of its own: four objects, of which three are in the body.
+        (b'{"a": {}, "b": {}, "c": {}}', None, False),
+        (b'{"a": {}, "b": {}, "c": {}}', Attributes({}, {"q": 1}, None), False),
+        (b'{"a": 1}', Attributes({}, {"q": {}}, None), False),
+        (b'{"a": 1}', Attributes({}, {"q": 1}, None), True),
+        (b'{"a": 1}', None, True),
+    ],
+)
+def test_a_flat_message_is_told_by_what_it_holds(payload, attributes, expected):
+    message = parse_message(payload, "line", Intake(), attributes)
+    assert is_flat(message, payload) is expected
 
 
 @pytest.mark.parametrize("templates", [ALL, BY_NAMES], ids=["all", "by names"])

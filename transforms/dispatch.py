@@ -70,8 +70,8 @@ class Dispatch:
         if shape is not None:
             known = self._of_flat.get(shape)
             if known is None and shape not in self._not_flat:
-                known = self._new_shape(shape, envelope)
-            if known is not None and is_flat(envelope):
+                known = self._new_shape(shape, message, payload)
+            if known is not None and is_flat(message, payload):
                 return known
         if message.attributes is not None:  # a template may ask for what is only there
             properties, system, _enqueued_at = message.attributes
@@ -105,15 +105,15 @@ class Dispatch:
         return selected
 
     def _new_shape(
-        self, shape: Shape, envelope: dict[str, Any]
+        self, shape: Shape, message: DeviceMessage, payload: bytes
     ) -> tuple[Candidate, ...] | None:
         # Those that come first stay: where shapes never end, none is met again.
         if len(self._of_flat) + len(self._not_flat) >= _MOST_KINDS:
             return None
-        if not is_flat(envelope):
+        if not is_flat(message, payload):
             self._not_flat.add(shape)
             return None
-        self._of_flat[shape] = selected = self._select_flat(shape, envelope)
+        self._of_flat[shape] = selected = self._select_flat(shape, message.envelope)
         return selected
 
     def _select_flat(

@@ -13,6 +13,7 @@ from transforms.jsonpath import JsonPath
 from transforms.jsonpath_syntax import parse
 from transforms.jsonpath_traits import compares
 from transforms.jsonpath_values import CONTAINERS
+from transforms.model import DeviceMessage
 
 Shape = tuple[str | None, ...]
 """Names, in the order of the message; None between the parts of the envelope."""
@@ -32,8 +33,27 @@ def shape_of(envelope: dict[str, Any]) -> Shape | None:
     return (*envelope, *body, None, *own, None, *system)
 
 
-def is_flat(envelope: dict[str, Any]) -> bool:
-    """Whether no part of an envelope with a shape holds objects or arrays."""
+_OF_ENVELOPE = 4
+"""Objects in a flat message with its envelope, which is one itself."""
+
+
+def is_flat(message: DeviceMessage, payload: bytes) -> bool:
+    """Whether no part of an envelope with a shape holds objects or arrays.
+
+    Args:
+        message: the message, parsed; its envelope has a shape.
+        payload: the message as received.
+    """
+    envelope = message.envelope
+    # Soon seen in the bytes, if the envelope stands in them: one that we have put the
+    # message into has no system properties, or those that came beside it.
+    if (
+        message.attributes is None
+        and envelope["SystemProperties"]
+        and payload.count(b"{") == _OF_ENVELOPE
+        and b"[" not in payload
+    ):
+        return True
     values = (
         *envelope["Body"].values(),
         *envelope["Properties"].values(),
