@@ -129,12 +129,21 @@ def slices_of(path: str, size: int) -> Iterator[Slice]:
 
 
 def _line_slices(path: str, stream: BinaryIO, size: int) -> Iterator[Slice]:
-    start, first = 0, 1
-    while block := stream.read(size):
-        rest = b"" if block.endswith(b"\n") else stream.readline()
-        end = start + len(block) + len(rest)
+    start = end = 0
+    first = number = 1
+    while block := stream.read(min(start + size - end, _BLOCK)):
+        end += len(block)
+        number += block.count(b"\n")
+        if end < start + size:
+            continue
+        if not block.endswith(b"\n"):
+            rest = stream.readline()
+            end += len(rest)
+            number += rest.count(b"\n")
         yield Slice(path, start, end, first, is_array=False)
-        start, first = end, first + block.count(b"\n") + rest.count(b"\n")
+        start, first = end, number
+    if start < end:
+        yield Slice(path, start, end, first, is_array=False)
 
 
 def _array_slices(path: str, stream: BinaryIO, size: int) -> Iterator[Slice]:
