@@ -9,6 +9,7 @@ Apache Beam.
 """
 
 import argparse
+import glob
 import os
 import sys
 import time
@@ -25,6 +26,7 @@ from pipeline.logs import set_up_logs
 from pipeline.mappings import Mappings, load_mappings
 from pipeline.options import (
     Inputs,
+    Outputs,
     UsageError,
     add_identity_flags,
     add_mapping_flags,
@@ -43,6 +45,7 @@ from pipeline.show import Terminal, print_preview, print_problems
 from pipeline.stream_options import (
     KAFKA,
     PUBSUB,
+    Streaming,
     add_stream_flags,
     resolve_streaming,
 )
@@ -347,6 +350,37 @@ def run(flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str]) -> int
         raise UsageError(msg)
     outputs = resolve_outputs(flags)
     streaming = resolve_streaming(flags, inputs.messages)
+    if streaming:
+        return _run(flags, inputs, beam_flags, outputs, streaming)
+    from pipeline.workers import started_ahead
+
+    helpers = _helpers(flags, inputs, beam_flags, outputs)
+    with started_ahead(helpers, "pipeline.local_run"):
+        return _run(flags, inputs, beam_flags, outputs, None)
+
+
+def _helpers(
+    flags: argparse.Namespace, inputs: Inputs, beam_flags: list[str], outputs: Outputs
+) -> int:
+    """How many processes a run will start, as far as that is soon seen."""
+    if beam_flags or outputs.servers:  # it may be a cluster that runs
+        return 0
+    from pipeline.workers import WORTH_A_WORKER, suitable_workers
+
+    files = filter(os.path.isfile, glob.glob(_messages(inputs)))
+    size = sum(map(os.path.getsize, files))
+    if size < WORTH_A_WORKER:
+        return 0
+    return max((flags.workers or suitable_workers(size)) - 1, 0)
+
+
+def _run(
+    flags: argparse.Namespace,
+    inputs: Inputs,
+    beam_flags: list[str],
+    outputs: Outputs,
+    streaming: Streaming | None,
+) -> int:
     paths = [] if streaming else _paths(inputs)
     mappings = _load(inputs, resolve_rules(flags))
     mappings.raise_errors()

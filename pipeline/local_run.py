@@ -39,7 +39,7 @@ from pipeline.spill import (
     portions_of,
     spill_folder,
 )
-from pipeline.workers import run_all, usable_cores
+from pipeline.workers import run_all, suitable_workers
 from pipeline.written_later import written
 from transforms.lanes import SlotKey
 from transforms.model import CORRELATED, Slot
@@ -49,9 +49,6 @@ Counts = collections.Counter[str]
 
 LOCAL_RUNNER = "FnApiRunner"
 """Named explicitly: DirectRunner would first try to download another one."""
-
-WORTH_A_WORKER = 16 << 20
-"""Bytes of input that take longer than a process takes to start."""
 
 _USUAL = 64 << 20
 """Bytes of messages that are taken in in one run."""
@@ -70,10 +67,6 @@ _PORTION = 16 << 20
 
 _AT_ONCE = 256 << 20
 """Bytes of all that are worked on at a time: many cores share one memory."""
-
-_SHARES = 2
-"""Parts that a worker would still have if all were as large as the next one: they
-become smaller, so that all workers end at about the same time."""
 
 _LEAST = 8 << 20
 """Bytes of a slice below which a run's own cost shows."""
@@ -190,7 +183,8 @@ class Plan(NamedTuple):
     def _part(self, left: int, most: int) -> int:
         if self.workers == 1:
             return most
-        return min(max(left // (self.workers * _SHARES), _LEAST), most)
+        # They become smaller, so that all workers end at about the same time.
+        return min(max(left // self.workers, _LEAST), most)
 
 
 def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
@@ -202,7 +196,7 @@ def plan_for(size: int, slice_bytes: int | None, workers: int | None) -> Plan:
         workers: as the user wants them.
     """
     if workers is None:
-        workers = min(usable_cores(), size // WORTH_A_WORKER) or 1
+        workers = suitable_workers(size)
     if slice_bytes is not None:
         return Plan(slice_bytes, slice_bytes, workers)
     share = max(_AT_ONCE // workers, _LEAST)

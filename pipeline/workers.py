@@ -6,6 +6,7 @@ when it is free, and no more is shared.
 """
 
 import contextlib
+import importlib
 import multiprocessing
 import os
 import signal
@@ -13,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pipeline.beam_errors import sentence
 from pipeline.logs import set_up_logs
@@ -24,6 +25,10 @@ Result = TypeVar("Result")
 
 _CONTEXT = multiprocessing.get_context("spawn")
 """A fork would share Beam's threads and locks, in whatever state they are."""
+
+
+WORTH_A_WORKER = 16 << 20
+"""Bytes of input that take longer than a process takes to start."""
 
 
 class WorkerFailedError(RuntimeError):
@@ -44,6 +49,51 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def suitable_workers(size: int) -> int:
+    """How many processes are worth their start.
+
+    Args:
+        size: bytes of the input.
+    """
+    return min(usable_cores(), size // WORTH_A_WORKER) or 1
+
+
+class _Process(NamedTuple):
+    """A process that waits for work."""
+
+    process: multiprocessing.process.BaseProcess
+    pipe: Connection
+    """It ends with this."""
+
+
+_ahead: list[_Process] = []
+"""Started, and not taken by anybody yet."""
+
+
+def _start_process(module: str | None = None) -> _Process:
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_serve, args=(theirs, module), daemon=True)
+    process.start()
+    theirs.close()  # else its end would not be noticed here
+    return _Process(process, ours)
+
+
+@contextlib.contextmanager
+def started_ahead(count: int, module: str) -> Iterator[None]:
+    """Within, `run_all` finds processes that load while this one does.
+
+    Args:
+        count: how many.
+        module: what they import meanwhile.
+    """
+    _ahead.extend(_start_process(module) for _ in range(count))
+    try:
+        yield
+    finally:
+        while _ahead:
+            _ahead.pop().process.kill()
 
 
 def run_all(
@@ -150,20 +200,17 @@ class _Helper(threading.Thread, Generic[Task, Result]):
         self, work: Callable[[Task], Result], shared: _Shared[Task, Result]
     ) -> None:
         super().__init__(daemon=True)
-        self._shared = shared
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs, work), daemon=True)
-        self._theirs = theirs
+        self._work, self._shared = work, shared
+        self._helper: _Process | None = None
 
     def start(self) -> None:
-        self.process.start()
-        self._theirs.close()  # else its end would not be noticed here
+        self._helper = _ahead.pop() if _ahead else _start_process()
         super().start()
 
     def kill(self) -> None:
         """Ends the process at once, if it has been started."""
-        if self.process.pid is not None:
-            self.process.kill()
+        if self._helper is not None:
+            self._helper.process.kill()
 
     def end(self) -> None:
         """Waits for the thread, if it has been started."""
@@ -171,17 +218,22 @@ class _Helper(threading.Thread, Generic[Task, Result]):
             self.join()
 
     def run(self) -> None:
+        if self._helper is None:
+            msg = "start() was not called"
+            raise RuntimeError(msg)
+        process, pipe = self._helper
         try:
+            pipe.send(self._work)
             for task in self._shared.tasks():
-                self._pipe.send(task)
-                good, answer = self._pipe.recv()
+                pipe.send(task)
+                good, answer = pipe.recv()
                 if not good:
                     raise _error(*answer)
                 self._shared.note(task, answer)
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            self.process.join()
+            process.join()
             msg = (
-                f"a worker process ended (exit code {self.process.exitcode}), perhaps"
+                f"a worker process ended (exit code {process.exitcode}), perhaps"
                 " for want of memory; run again with fewer --workers or a smaller"
                 " --slice_mb to go on"
             )
@@ -189,8 +241,8 @@ class _Helper(threading.Thread, Generic[Task, Result]):
         except Exception as error:
             self._shared.fail(error)
         finally:
-            self._pipe.close()  # by which the process ends
-            self.process.join()
+            pipe.close()  # by which the process ends
+            process.join()
 
 
 def _error(kind: str, said: str | None, frames: str) -> Exception:
@@ -199,12 +251,15 @@ def _error(kind: str, said: str | None, frames: str) -> Exception:
     return UsageError(said) if kind == UsageError.__name__ else OSError(said)
 
 
-def _serve(pipe: Connection, work: Callable[[Task], Result]) -> None:
+def _serve(pipe: Connection, module: str | None) -> None:
     """The life of a worker process."""
     set_up_logs()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked for the work ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if module is not None:
+        importlib.import_module(module)
     with contextlib.suppress(EOFError):
+        work: Callable[[Any], object] = pipe.recv()
         while True:
             task = pipe.recv()
             try:

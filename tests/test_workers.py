@@ -1,5 +1,6 @@
 """Slices by several processes: the same stores, and errors that say what happened."""
 
+import contextlib
 import os
 import signal
 import time
@@ -8,11 +9,17 @@ import pytest
 from runs import FLEET, ROOT, files, run, write_lines
 
 from benchmarks.fleet import generate
-from pipeline import local_run
-from pipeline.__main__ import entry
-from pipeline.local_run import WORTH_A_WORKER, Plan, plan_for
+from pipeline import local_run, workers
+from pipeline.__main__ import entry, main
+from pipeline.local_run import Plan, plan_for
 from pipeline.options import UsageError
-from pipeline.workers import WorkerFailedError, run_all, usable_cores
+from pipeline.workers import (
+    WORTH_A_WORKER,
+    WorkerFailedError,
+    run_all,
+    started_ahead,
+    usable_cores,
+)
 
 HERE = os.getpid()
 
@@ -41,6 +48,60 @@ def test_one_worker_is_this_process():
     pids = set()
     run_all(square, [range(3)], 1, lambda _task, result: pids.add(result[1]))
     assert pids == {HERE}
+
+
+def test_a_process_that_was_started_ahead_does_its_share():
+    pids = set()
+    with started_ahead(1, "json"):
+        (ahead,) = workers._ahead
+        run_all(square, [range(2_000)], 2, lambda _, result: pids.add(result[1]))
+        assert workers._ahead == []
+    assert pids == {HERE, ahead.process.pid}
+    assert ahead.process.exitcode == 0
+
+
+def test_a_process_that_nobody_wants_goes():
+    with started_ahead(2, "json"):
+        ahead = list(workers._ahead)
+        assert len(ahead) == 2
+        run_all(square, [range(3)], 1, lambda *_: None)
+    assert workers._ahead == []
+    for process, _pipe in ahead:
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("megabytes", "flags", "expected"),
+    [
+        (15, [], 0),
+        (31, [], 0),
+        (32, [], 1),
+        (64, [], 1),  # of two cores
+        (64, ["--workers=3"], 2),
+        (64, ["--workers=1"], 0),
+        (15, ["--workers=3"], 0),
+        (64, ["--runner=DirectRunner"], 0),
+        (64, ["--fhir=http://127.0.0.1:1/fhir"], 0),
+    ],
+)
+def test_processes_are_started_ahead_where_they_will_be_wanted(
+    tmp_path, monkeypatch, megabytes, flags, expected
+):
+    started = []
+    monkeypatch.setattr(workers, "usable_cores", lambda: 2)
+    monkeypatch.setattr(
+        workers,
+        "started_ahead",
+        lambda count, _module: started.append(count) or contextlib.nullcontext(),
+    )
+    monkeypatch.setattr("pipeline.__main__._run", lambda *_: 0)
+    messages = tmp_path / "messages.ndjson"
+    with messages.open("wb") as file:
+        file.truncate(megabytes << 20)
+    where = [f"--messages={messages}", f"--out={tmp_path / 'out'}"]
+    assert main(["run", str(FLEET), *where, *flags]) == 0
+    assert started == [expected]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -157,7 +218,7 @@ def test_stores_are_the_same_whoever_works(messages, tmp_path, monkeypatch):
     ],
 )
 def test_workers_are_as_many_as_the_input_is_worth(size, cores, expected, monkeypatch):
-    monkeypatch.setattr(local_run, "usable_cores", lambda: cores)
+    monkeypatch.setattr(workers, "usable_cores", lambda: cores)
     assert plan_for(size, None, None).workers == expected
 
 
@@ -187,10 +248,10 @@ def test_slices_suit_the_input_and_the_workers(
         (1, 1_000, 64),
         (1, 1, 64),
         (2, 1_000, 64),
-        (2, 120, 30),
-        (2, 20, 8),
+        (2, 120, 60),
+        (2, 20, 10),
         (2, 1, 8),
-        (4, 120, 15),
+        (4, 120, 30),
     ],
 )
 def test_parts_become_smaller_towards_the_end(workers, left_mb, expected_mb):
