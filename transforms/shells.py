@@ -41,7 +41,7 @@ def shells_of(
     return found
 
 
-@lru_cache(maxsize=16_384)  # the same people wear the same devices hour after hour
+@lru_cache(maxsize=8192)  # the same people wear the same devices hour after hour
 def _shells(
     patient_id: str,
     patient: str | None,
