@@ -172,8 +172,8 @@ def add_output_flags(parser: argparse._ActionsContainer) -> None:
         type=int,
         metavar="MB",
         help="MB of messages that each process of a local run takes in at a time, or of"
-        " readings that it stores (default 64, less if many do, 4 if they write to a"
-        " server)",
+        " readings that it stores (default 64 and 128, less if many do, 4 if they write"
+        " to a server)",
     )
     parser.add_argument(
         "--workers",
