@@ -88,8 +88,8 @@ def started_ahead(count: int, module: str) -> Iterator[None]:
         count: how many.
         module: what they import meanwhile.
     """
-    _ahead.extend(_start_process(module) for _ in range(count))
     try:
+        _ahead.extend(_start_process(module) for _ in range(count))
         yield
     finally:
         while _ahead:
@@ -118,10 +118,11 @@ def run_all(
         Exception: of this process, as it is.
     """
     shared = _Shared(iter(phases), done)
-    helpers = [_Helper(work, shared) for _ in range(workers - 1)]
+    helpers: list[_Helper[Task, Result]] = []
     try:
-        for helper in helpers:
-            helper.start()
+        for _ in range(workers - 1):
+            helpers.append(_Helper(work, shared))
+            helpers[-1].start()
         for task in shared.tasks():
             shared.note(task, work(task))
     except BaseException:
@@ -201,16 +202,11 @@ class _Helper(threading.Thread, Generic[Task, Result]):
     ) -> None:
         super().__init__(daemon=True)
         self._work, self._shared = work, shared
-        self._helper: _Process | None = None
-
-    def start(self) -> None:
-        self._helper = _ahead.pop() if _ahead else _start_process()
-        super().start()
+        self._process, self._pipe = _ahead.pop() if _ahead else _start_process()
 
     def kill(self) -> None:
-        """Ends the process at once, if it has been started."""
-        if self._helper is not None:
-            self._helper.process.kill()
+        """Ends the process at once."""
+        self._process.kill()
 
     def end(self) -> None:
         """Waits for the thread, if it has been started."""
@@ -218,10 +214,7 @@ class _Helper(threading.Thread, Generic[Task, Result]):
             self.join()
 
     def run(self) -> None:
-        if self._helper is None:
-            msg = "start() was not called"
-            raise RuntimeError(msg)
-        process, pipe = self._helper
+        process, pipe = self._process, self._pipe
         try:
             pipe.send(self._work)
             for task in self._shared.tasks():
