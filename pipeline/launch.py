@@ -16,9 +16,9 @@ from pipeline.identity_modes import resolve_identities
 from pipeline.ingest import Ingest, build
 from pipeline.ingest_options import beam_options
 from pipeline.layout import MOST_SHARDS, LayoutError, claim, is_claimed
-from pipeline.local_run import LARGE, LOCAL_RUNNER, count_metrics, run_local
+from pipeline.local_run import LOCAL_RUNNER, count_metrics, run_local
 from pipeline.mappings import Mappings
-from pipeline.message_files import file_size, slices_of
+from pipeline.message_files import slices_of
 from pipeline.options import Outputs, UsageError
 from pipeline.read_messages import ReadMessages
 from pipeline.stream_options import resolve_limits
@@ -68,14 +68,12 @@ def launch(
             check_server(server)
     limits = Limits(*resolve_limits(flags, is_stream=False))
     job, claiming = _open_job(flags, mappings, intake, outputs, limits)
-    if runner in LOCAL:
-        slice_bytes = None if slice_mb is None else slice_mb << 20
-        is_open = flags.shards is None and not is_claimed(job.parquet)
-        if is_open and sum(map(file_size, paths)) >= LARGE:
-            return run_local(job, paths, slice_bytes, workers, beam_flags, claiming)
-        job = dataclasses.replace(job, shards=claiming(flags.shards))
-        return run_local(job, paths, slice_bytes, workers, beam_flags)
+    slice_bytes = None if slice_mb is None else slice_mb << 20
+    if runner in LOCAL and flags.shards is None and not is_claimed(job.parquet):
+        return run_local(job, paths, slice_bytes, workers, beam_flags, claiming)
     job = dataclasses.replace(job, shards=claiming(flags.shards))
+    if runner in LOCAL:
+        return run_local(job, paths, slice_bytes, workers, beam_flags)
     return _run_on_cluster(job, paths, options)
 
 

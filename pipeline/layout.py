@@ -12,14 +12,13 @@ from typing import Any
 import orjson
 
 from pipeline.upsert_files import Folder
-from transforms.model import Slot
+from transforms.lanes import SlotKey
 from transforms.schema import SCHEMA_VERSION
 
 NAME = "_layout.json"
 
 DEFAULT_SHARDS = 4
 """Few, because each is a file per hour and table; a cluster wants more."""
-
 
 MOST_SHARDS = 32
 """Of a store whose number is chosen by what its first run brings. It is a power of two
@@ -79,7 +78,7 @@ def is_claimed(folder: Folder) -> bool:
     return folder.read(NAME) is not None
 
 
-def suitable_shards(sizes: Mapping[tuple[int, Slot], int]) -> int:
+def suitable_shards(sizes: Mapping[SlotKey, int]) -> int:
     """How many shards keep the files of a new store at a size that suits memory.
 
     Args:
@@ -92,9 +91,9 @@ def suitable_shards(sizes: Mapping[tuple[int, Slot], int]) -> int:
     whole = sum(sizes.values())
     shards = DEFAULT_SHARDS
     while shards < MOST_SHARDS:
-        by_file: Counter[tuple[int, Slot]] = Counter()
-        for (shard, slot), size in sizes.items():
-            by_file[shard % shards, slot] += size
+        by_file: Counter[SlotKey] = Counter()
+        for (shard, start, minutes), size in sizes.items():
+            by_file[shard % shards, start, minutes] += size
         if 2 * sum(size for size in by_file.values() if size <= _FULL) >= whole:
             break
         shards *= 2

@@ -42,7 +42,7 @@ from pipeline.spill import (
 from pipeline.workers import run_all, suitable_workers
 from pipeline.written_later import written
 from transforms.lanes import SlotKey
-from transforms.model import CORRELATED, Slot
+from transforms.model import CORRELATED
 
 Counts = collections.Counter[str]
 """Metric names, dead letters as `DeadLetter/<error>`, to counts."""
@@ -56,7 +56,7 @@ _USUAL = 64 << 20
 _SETTLED = 128 << 20
 """Bytes of readings that are stored in one run: memory holds one portion at a time."""
 
-LARGE = 128 << 20
+_LARGE = 128 << 20
 """Bytes of input from which on the shards of a new store follow from what they hold."""
 
 _FEW = 16 << 20
@@ -146,8 +146,8 @@ def run_local(
             files; None for what suits the number of workers.
         workers: processes that do so at once; None for what suits the input.
         beam_flags: options of the runner.
-        claiming: claims the store with a number of shards that suits what the files
-            bring, and says how many it has; None: the store has those of the job.
+        claiming: claims the store with a number of shards, None for the usual one,
+            and says how many it has; None: the store has those of the job.
 
     Returns:
         The counts of all runs.
@@ -157,6 +157,9 @@ def run_local(
     """
     sizes = {path: file_size(path) for path in paths}
     size = sum(sizes.values())
+    if claiming is not None and size < _LARGE:
+        job = dataclasses.replace(job, shards=claiming(None))
+        claiming = None
     plan = plan_for(size, slice_bytes, workers)
     run = _Run(job, plan, beam_flags, claiming)
     run.over(_rounds(sizes, plan), size)
@@ -278,9 +281,9 @@ class _Run:
         if self._claiming is None:
             return self._job.shards
         sizes = {
-            (shard, Slot(start, minutes)): sum(piece.length for piece in some)
-            for (shard, start, minutes), some in pieces.items()
-            if (start, minutes) != CORRELATED  # its files are by date
+            key: sum(piece.length for piece in some)
+            for key, some in pieces.items()
+            if key[1:] != CORRELATED  # its files are by date
         }
         is_taken = is_claimed(self._job.parquet)  # by another run
         shards = self._claiming(None if is_taken else suitable_shards(sizes))

@@ -46,7 +46,7 @@ HOUR, NEXT = Slot(0, 60), Slot(3_600_000_000, 60)
 
 
 def spread(slot, size, shards=MOST_SHARDS):
-    return {(shard, slot): size for shard in range(shards)}
+    return {(shard, *slot): size for shard in range(shards)}
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def spread(slot, size, shards=MOST_SHARDS):
         (spread(HOUR, 26), 16),
         (spread(HOUR, 51), 32),
         (spread(HOUR, 5_000), 32),  # no more than readings are put aside by
-        ({(0, HOUR): 5_000}, 32),  # one patient: nothing helps
+        ({(0, *HOUR): 5_000}, 32),  # one patient: nothing helps
         # One busy hour among quiet ones, then among others like it.
-        (spread(HOUR, 51) | {(0, Slot(9 * n, 60)): 60 for n in range(1, 30)}, 4),
-        (spread(HOUR, 51) | {(0, Slot(9 * n, 60)): 60 for n in range(1, 20)}, 32),
+        (spread(HOUR, 51) | {(0, 9 * n, 60): 60 for n in range(1, 30)}, 4),
+        (spread(HOUR, 51) | {(0, 9 * n, 60): 60 for n in range(1, 20)}, 32),
         (spread(HOUR, 8) | spread(NEXT, 8), 4),
     ],
 )

@@ -11,7 +11,7 @@ from apache_beam.testing.util import assert_that, equal_to
 from runs import FLEET, files, letters, run, run_counts, table, write_lines
 
 from benchmarks.fleet import generate
-from pipeline import launch, layout, local_run, spill
+from pipeline import layout, local_run, spill
 from pipeline.__main__ import main
 from pipeline.local_run import LOCAL_RUNNER, run_here
 from pipeline.spill import (
@@ -42,6 +42,11 @@ def spilled(folder, *batches):
     run_here(wire, None)
 
 
+def portions_in(folder, most):
+    """What was put aside, by four shards."""
+    return portions_of(pieces_in(folder), 4, most)
+
+
 def read(portions):
     """Keys to values of each portion, as the stage gives them."""
     found = []
@@ -63,8 +68,7 @@ def test_readings_come_back_by_shard_and_slot(tmp_path):
     )
     spilled(tmp_path, readings(1, HOUR, 6), readings(0, HOUR, 7))
     found = [
-        (key, sorted(values))
-        for key, values in read(portions_of(pieces_in(tmp_path), 4, 1 << 20))
+        (key, sorted(values)) for key, values in read(portions_in(tmp_path, 1 << 20))
     ]
     assert found == [
         ((0, *DAY), [3]),
@@ -76,7 +80,7 @@ def test_readings_come_back_by_shard_and_slot(tmp_path):
 
 def test_the_stage_gives_what_was_put_aside(tmp_path):
     spilled(tmp_path, readings(1, HOUR, 1, 2), readings(0, DAY, 3))
-    portions = portions_of(pieces_in(tmp_path), 4, 1 << 20)
+    portions = portions_in(tmp_path, 1 << 20)
     with beam.Pipeline(runner=LOCAL_RUNNER) as root:
         sums = (
             root
@@ -90,21 +94,19 @@ def test_the_stage_gives_what_was_put_aside(tmp_path):
 
 def test_a_slot_of_many_readings_is_stored_bit_by_bit(tmp_path):
     spilled(tmp_path, *(readings(0, HOUR, number) for number in range(5)))
-    (whole,) = portions_of(pieces_in(tmp_path), 4, 1 << 20)
+    (whole,) = portions_in(tmp_path, 1 << 20)
     each = whole.size // 5
     assert all(piece.length == each and piece.rows == 1 for piece in whole.pieces)
-    parts = portions_of(pieces_in(tmp_path), 4, each * 2)
+    parts = portions_in(tmp_path, each * 2)
     assert [len(part.pieces) for part in parts] == [2, 2, 1]
     assert [piece for part in parts for piece in part.pieces] == whole.pieces
     # One piece is never cut.
-    assert [len(part.pieces) for part in portions_of(pieces_in(tmp_path), 4, 1)] == [
-        1
-    ] * 5
+    assert [len(part.pieces) for part in portions_in(tmp_path, 1)] == [1] * 5
 
 
 def test_nothing_put_aside_is_nothing_to_store(tmp_path):
     spilled(tmp_path)
-    assert portions_of(pieces_in(tmp_path), 4, 1) == []
+    assert portions_in(tmp_path, 1) == []
 
 
 def test_a_portion_knows_its_size():
@@ -171,7 +173,7 @@ def test_halves_leave_what_the_whole_chain_leaves(whole, tmp_path, monkeypatch):
 
 def test_what_was_put_aside_by_many_shards_is_stored_by_few(tmp_path):
     spilled(tmp_path, readings(5, HOUR, 6), readings(1, HOUR, 7), readings(6, HOUR, 8))
-    portions = portions_of(pieces_in(tmp_path), 4, 1 << 20)
+    portions = portions_in(tmp_path, 1 << 20)
     assert [portion.key for portion in portions] == [(1, *HOUR), (2, *HOUR)]
     assert [key for key, _values in read(portions)] == [(1, *HOUR), (2, *HOUR)]
     assert [piece.rows for portion in portions for piece in portion.pieces] == [1, 1, 1]
@@ -184,7 +186,7 @@ def test_a_large_first_run_chooses_the_shards(tmp_path, monkeypatch, full, shard
     given = run_counts(
         messages, tmp_path / "given", f"--shards={shards}", mapping=FLEET
     )
-    monkeypatch.setattr(launch, "LARGE", 1)
+    monkeypatch.setattr(local_run, "_LARGE", 1)
     monkeypatch.setattr(layout, "_FULL", full)
     assert run_counts(messages, tmp_path / "out", mapping=FLEET) == given
     assert files(tmp_path / "out") == files(tmp_path / "given")
@@ -193,7 +195,7 @@ def test_a_large_first_run_chooses_the_shards(tmp_path, monkeypatch, full, shard
 def test_a_large_run_leaves_an_old_store_its_shards(whole, tmp_path, monkeypatch):
     messages, _counts, out = whole
     run_counts(messages, tmp_path / "out", mapping=FLEET)
-    monkeypatch.setattr(launch, "LARGE", 1)
+    monkeypatch.setattr(local_run, "_LARGE", 1)
     monkeypatch.setattr(layout, "_FULL", 1)
     run_counts(messages, tmp_path / "out", mapping=FLEET)
     assert files(tmp_path / "out") == files(out)
@@ -211,7 +213,7 @@ def test_another_run_may_make_the_store_meanwhile(
         run(messages, tmp_path / "out", f"--shards={shards}", mapping=FLEET)
         return pieces_in(folder)
 
-    monkeypatch.setattr(launch, "LARGE", 1)
+    monkeypatch.setattr(local_run, "_LARGE", 1)
     monkeypatch.setattr(local_run, "pieces_in", late)
     where = [f"--messages={messages}", f"--out={tmp_path / 'out'}"]
     assert main(["run", str(FLEET), *where]) == status
