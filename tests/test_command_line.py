@@ -638,6 +638,33 @@ def test_a_bug_within_the_chain_shows_no_value_either(tmp_path):
     assert b"LookupError: a bug" in done.stderr
 
 
+ALLOCATOR = """
+import pipeline.__main__
+import pyarrow
+print(pyarrow.default_memory_pool().backend_name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")],
+)
+def test_arrow_gives_memory_back_unless_told_otherwise(chosen, expected):
+    usual = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "ARROW_DEFAULT_MEMORY_POOL"
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", ALLOCATOR],
+        cwd=ROOT,
+        env=usual | chosen,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode().strip() == expected
+
+
 def test_an_unknown_runner_is_refused_before_anything_is_written(tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["run", str(VITAL_MONITOR), f"--out={out}", "--runner=Nope"]) == 2
