@@ -34,6 +34,9 @@ from transforms.model import Slot, SlotReadings
 
 _PREFIX = ".spill-"
 
+_BUFFER = 1 << 18
+"""Bytes that are written at once: some pieces."""
+
 
 class Piece(NamedTuple):
     """Some readings of one slot and shard, as an Arrow stream within a file."""
@@ -105,7 +108,8 @@ class _SpillReadings(beam.DoFn):
     def start_bundle(self) -> None:
         # A name for each try: a bundle that is tried again adds nothing to its first.
         self._path = self._folder / f"{uuid.uuid4().hex}.arrows"
-        self._file = pa.OSFile(str(self._path), "wb")
+        # Arrow writes column by column, with a call of the system for each.
+        self._file = pa.BufferedOutputStream(pa.OSFile(str(self._path), "wb"), _BUFFER)
         self._index: list[tuple[int, ...]] = []
 
     def process(self, readings: SlotReadings) -> None:

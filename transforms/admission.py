@@ -52,6 +52,9 @@ class Admitted(NamedTuple):
     """60 or 1440; -1 for what a correlation id ties together."""
 
 
+_new = tuple.__new__
+
+
 class _Kind(NamedTuple):
     """What is known of a value before any reading of it comes."""
 
@@ -137,7 +140,8 @@ class Admission:
         if not values:
             known = plan.kinds.get(None) or self._kind(plan, measurement.type, None)
             values.append((known.number, None, None, None))
-        return Admitted(values, plan.period_minutes, plan.slot_minutes)
+        # Admitted(…) without the call of a Python function: for every measurement.
+        return _new(Admitted, (values, plan.period_minutes, plan.slot_minutes))
 
     def _flagged(
         self, plan: _Plan, measurement: Measurement, texts: dict[str, str]

@@ -10,13 +10,23 @@ from transforms.admission import Value
 from transforms.model import Identity, Measurement
 from transforms.readings import ReadingColumns
 
-Collected = tuple[Measurement, Identity, str, Value]
-"""A reading: its measurement, whose it is, the id of its Observation, its value."""
+Collected = list[Measurement | Identity | str | Value]
+"""Of each reading, one after the other: its measurement, whose it is, the id of its
+Observation, its value. A tuple for each would take longer to make than to fill."""
+
+PARTS = 4
+"""Items of a reading."""
 
 
-def columns_of(readings: Sequence[Collected]) -> ReadingColumns:
+def columns_of(readings: Collected) -> ReadingColumns:
     """The columns of readings, at least one, in their order."""
-    measurements, identities, ids, values = zip(*readings, strict=True)
+    measurements: Any
+    identities: Any
+    ids: Any
+    values: Any
+    measurements, identities, ids, values = (
+        readings[part::PARTS] for part in range(PARTS)
+    )
     sent: dict[str, Sequence[Any]] = dict(
         zip(Measurement._fields, zip(*measurements, strict=True), strict=True)
     )

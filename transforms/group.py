@@ -25,7 +25,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from transforms.admission import Admission
-from transforms.collected import Collected, columns_of
+from transforms.collected import PARTS, Collected, columns_of
 from transforms.dead_letters import fold, measurement_letter
 from transforms.errors import ImplausibleTimestampError, RecordError
 from transforms.fhir_mapping import FhirMapping
@@ -127,7 +127,7 @@ class SlotCollector:
         self._medtech = mapping.rules.medtech
         self._shards = shards
         self._version = mapping_version
-        self._rows: dict[tuple[int, Slot], list[Collected]] = {}
+        self._rows: dict[tuple[int, Slot], Collected] = {}
         self._streams: dict[tuple[str, str, str], _Stream] = {}
         self.pending = 0
         """Readings collected and not drained yet."""
@@ -184,7 +184,7 @@ class SlotCollector:
         else:
             resource_id = self._id(stream, measurement, period_minutes)
         for value in values:
-            rows.append((measurement, identity, resource_id, value))
+            rows += measurement, identity, resource_id, value
         self.pending += len(values)
 
     def _id(
@@ -202,11 +202,11 @@ class SlotCollector:
         """Hands out what was collected, one batch per shard and slot."""
         collected, self._rows, self.pending = self._rows, {}, 0
         self._streams = {}
-        some: dict[tuple[int, Slot], list[Collected]] = {}
+        some: dict[tuple[int, Slot], Collected] = {}
         count = 0
         for key, rows in collected.items():
             some[key] = rows
-            count += len(rows)
+            count += len(rows) // PARTS
             if count >= _AT_ONCE:
                 yield from self._batches(some)
                 some, count = {}, 0
@@ -214,14 +214,15 @@ class SlotCollector:
             yield from self._batches(some)
 
     def _batches(
-        self, collected: dict[tuple[int, Slot], list[Collected]]
+        self, collected: dict[tuple[int, Slot], Collected]
     ) -> Iterator[SlotReadings]:
         columns = columns_of(list(itertools.chain.from_iterable(collected.values())))
         batch = to_record_batch(columns, self._admission.kinds, self._version)
         start = 0
         for (shard, slot), rows in collected.items():
-            yield SlotReadings(shard, slot, batch.slice(start, len(rows)))
-            start += len(rows)
+            count = len(rows) // PARTS
+            yield SlotReadings(shard, slot, batch.slice(start, count))
+            start += count
 
 
 class _Stream(NamedTuple):
@@ -229,7 +230,7 @@ class _Stream(NamedTuple):
 
     prefix: str
     """Of the identifiers of its Observations: what says when comes behind."""
-    rows: dict[int, list[Collected]]
+    rows: dict[int, Collected]
     """The readings of its shard, by the start of their slot."""
     ids: dict[int, str]
     """Of the Observations of periods, by the number of the period."""
