@@ -138,7 +138,9 @@ class FlinkRest:
     def stop(
         self, job_id: str, folder: str | None = None, *, wait_s: float = 300
     ) -> str:
-        """Has the state of a job stored, and the job end there: nothing is lost.
+        """Has the state of a job stored, and the job end: nothing is lost.
+
+        What it still does between the two it will do again, which changes nothing.
 
         Args:
             job_id: of the job.
@@ -151,9 +153,10 @@ class FlinkRest:
         Raises:
             FlinkError: it could not; the job goes on.
         """
-        # Draining would fire every window as if no more messages were to come.
-        body = {"targetDirectory": folder, "drain": False}
-        path = self._stored(job_id, "stop", body, wait_s)
+        # Flink's own stop ends the sources, drained or not: Beam takes that for the end
+        # of all times, and closes every window as if no more messages were to come.
+        body = {"target-directory": folder, "cancel-job": True}
+        path = self._stored(job_id, "savepoints", body, wait_s)
         self.wait_until_over(job_id, wait_s)
         return path
 

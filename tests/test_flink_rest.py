@@ -94,7 +94,6 @@ def test_a_cluster(flink, stub):
 
 def savepoints_of(stub, job_id, *answers):
     stub.answers[f"/jobs/{job_id}/savepoints"] = {"request-id": "t"}
-    stub.answers[f"/jobs/{job_id}/stop"] = {"request-id": "t"}
     stub.answers[f"/jobs/{job_id}/savepoints/t"] = list(answers)
 
 
@@ -114,12 +113,12 @@ def test_a_savepoint_is_waited_for(flink, stub):
     assert stub.asked == [("POST", f"/jobs/{RESTORED}/savepoints", body), poll, poll]
 
 
-def test_a_job_is_stopped_without_draining_and_waited_for(flink, stub):
+def test_a_job_is_stopped_without_ending_its_sources_and_waited_for(flink, stub):
     savepoints_of(stub, RESTORED, DONE)
-    stub.answers[f"/jobs/{RESTORED}"] = [{"state": "RUNNING"}, {"state": "FINISHED"}]
+    stub.answers[f"/jobs/{RESTORED}"] = [{"state": "RUNNING"}, {"state": "CANCELED"}]
     assert flink.stop(RESTORED) == SAVEPOINT
-    body = {"targetDirectory": None, "drain": False}
-    assert stub.asked[0] == ("POST", f"/jobs/{RESTORED}/stop", body)
+    body = {"target-directory": None, "cancel-job": True}
+    assert stub.asked[0] == ("POST", f"/jobs/{RESTORED}/savepoints", body)
     assert [path for _, path, _ in stub.asked].count(f"/jobs/{RESTORED}") == 2
 
 

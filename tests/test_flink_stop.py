@@ -12,12 +12,12 @@ SAVEPOINT = "file:/state/savepoint-1fdc4c-000000000000"
 def stub():
     stub = FlinkStub()
     job = f"/jobs/{RESTORED}"
-    stub.answers[f"{job}/stop"] = {"request-id": "t"}
+    stub.answers[f"{job}/savepoints"] = {"request-id": "t"}
     stub.answers[f"{job}/savepoints/t"] = {
         "status": {"id": "COMPLETED"},
         "operation": {"location": SAVEPOINT},
     }
-    stub.answers[job] = {"state": "FINISHED"}
+    stub.answers[job] = {"state": "CANCELED"}
     yield stub
     stub.close()
 
@@ -25,7 +25,7 @@ def stub():
 def test_the_path_of_the_savepoint_is_printed(stub, capsys):
     assert main([f"--flink_rest={stub.address}", "--job_name=watched"]) == 0
     assert capsys.readouterr() == (f"{SAVEPOINT}\n", "")
-    assert ("POST", f"/jobs/{RESTORED}/stop") in [asked[:2] for asked in stub.asked]
+    assert ("POST", f"/jobs/{RESTORED}/savepoints") in [asked[:2] for asked in stub.asked]
 
 
 @pytest.mark.parametrize(

@@ -111,32 +111,19 @@ def is_whole(stream, whole):
     return {**kept, **on_server(stream.server)} == whole
 
 
-_TIME = re.compile(
-    rb'"time":"(\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:\d\d[.\d]*)(Z|[+-]\d\d:\d\d)"'
-)
-
-
-def hours_of(messages):
-    """The hours in which their readings lie."""
-    times = (found for found in map(_TIME.search, messages) if found)
-    return {hour_of(f"{found[1].decode()}{found[2].decode()}") for found in times}
-
-
 def hour_of(text):
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment.astimezone(timezone.utc).replace(minute=0, second=0, microsecond=0)
 
 
-def misfits(observations, stopped):
+def misfits(observations):
     """Statuses of Observations that the clock does not allow, by hour.
 
     Of the hour that lasts, and the one before it, nothing is asked: when a watermark
-    passes is up to the runner. Nor of the hours that were open when the job was
-    stopped: its sources ended, and Flink closes what is open then.
+    passes is up to the runner.
 
     Args:
         observations: all of them.
-        stopped: those hours.
     """
     hour = timedelta(hours=1)
     lasting = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
@@ -148,8 +135,6 @@ def misfits(observations, stopped):
         else:
             start = hour_of(period["start"])
             if lasting - hour <= start <= lasting:
-                continue
-            if start > lasting and start in stopped:
                 continue
             allowed = {"preliminary"} if start > lasting else {"final", "amended"}
         if status not in allowed:
@@ -312,10 +297,8 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     wait(lambda: ready(flink), "the JobManager does not come back")
     assert "/chk-" in stream.start()
     wait(lambda: is_whole(stream, whole), "readings are missing")
-    stopped = hours_of(first)
     wait(
-        lambda: not misfits(observed(stream), stopped),
-        "slots stay open, or are closed early",
+        lambda: not misfits(observed(stream)), "slots stay open, or are closed early"
     )
     assert {"Normalize_DeviceEvent", "Store_ReadingStored"} <= counters(flink)
     refuses_what_would_lose_readings(stream, flink, tmp_path)
