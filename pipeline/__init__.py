@@ -8,9 +8,9 @@ ReadMessages ─ Normalize ─ Identify ─ Group ─ Store ─ Observe ─┬�
 import gc
 import os
 
-# Batches are many tuples and few cycles, and so is what is imported: looking for cycles
-# at every 700th is a tenth of the start, and of what a stream does.
-gc.set_threshold(20_000, 20, 20)
+# What is imported holds few cycles: to look for them at every 700th object is a tenth
+# of the time that a run takes to start.
+gc.set_threshold(20_000)
 
 # Arrow chooses as it is loaded, which the first import of a module below does. Its own
 # allocators keep up to 45 MB more of what was freed than the system's; none is faster.

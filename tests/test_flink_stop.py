@@ -25,7 +25,9 @@ def stub():
 def test_the_path_of_the_savepoint_is_printed(stub, capsys):
     assert main([f"--flink_rest={stub.address}", "--job_name=watched"]) == 0
     assert capsys.readouterr() == (f"{SAVEPOINT}\n", "")
-    assert ("POST", f"/jobs/{RESTORED}/savepoints") in [asked[:2] for asked in stub.asked]
+    assert ("POST", f"/jobs/{RESTORED}/savepoints") in [
+        asked[:2] for asked in stub.asked
+    ]
 
 
 @pytest.mark.parametrize(

@@ -297,9 +297,7 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     wait(lambda: ready(flink), "the JobManager does not come back")
     assert "/chk-" in stream.start()
     wait(lambda: is_whole(stream, whole), "readings are missing")
-    wait(
-        lambda: not misfits(observed(stream)), "slots stay open, or are closed early"
-    )
+    wait(lambda: not misfits(observed(stream)), "slots stay open, or are closed early")
     assert {"Normalize_DeviceEvent", "Store_ReadingStored"} <= counters(flink)
     refuses_what_would_lose_readings(stream, flink, tmp_path)
     assert {**in_files(stream.out), **on_server(stream.server)} == whole
