@@ -1,5 +1,6 @@
 """A run killed at any moment and started again ends as an undisturbed one."""
 
+import os
 import random
 import signal
 import subprocess
@@ -29,7 +30,8 @@ def command(messages, out):
 def kill_when(process, out, count):
     """Kills a run as soon as it has written so many files."""
     while process.poll() is None:
-        if sum(path.is_file() for path in out.rglob("*")) >= count:
+        # Folders of an earlier run go meanwhile: unlike rglob, this does not mind.
+        if sum(len(names) for _folder, _folders, names in os.walk(out)) >= count:
             process.send_signal(signal.SIGKILL)
             process.wait()
             return True
