@@ -278,14 +278,14 @@ class _Stages:
     def store_memory(self, folder: Path) -> float:
         """Bytes of Arrow's memory at most while a large file is rewritten, a row."""
         run = self.store(folder, *LARGE)
-        usual, fresh = pa.default_memory_pool(), pa.system_memory_pool()
-        before = fresh.bytes_allocated()
-        pa.set_memory_pool(fresh)  # nobody else has used it: its peak is ours
+        usual = pa.default_memory_pool()
+        ours = pa.proxy_memory_pool(usual)  # nobody else has used it: its peak is ours
+        pa.set_memory_pool(ours)
         try:
             run()
         finally:
             pa.set_memory_pool(usual)
-        return ((fresh.max_memory() or 0) - before) / sum(LARGE)
+        return (ours.max_memory() or 0) / sum(LARGE)
 
     def ndjson_bytes(self) -> float:
         """Mean of the Observations, one a line."""
