@@ -20,13 +20,8 @@ PARTS = 4
 
 def columns_of(readings: Collected) -> ReadingColumns:
     """The columns of readings, at least one, in their order."""
-    measurements: Any
-    identities: Any
-    ids: Any
-    values: Any
-    measurements, identities, ids, values = (
-        readings[part::PARTS] for part in range(PARTS)
-    )
+    parts: list[Any] = [readings[part::PARTS] for part in range(PARTS)]
+    measurements, identities, ids, values = parts
     sent: dict[str, Sequence[Any]] = dict(
         zip(Measurement._fields, zip(*measurements, strict=True), strict=True)
     )
